@@ -1,0 +1,1 @@
+"""Collect freelance and outsourcing projects from many platforms into one PostgreSQL database."""

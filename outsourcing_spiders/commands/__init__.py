@@ -1,0 +1,1 @@
+"""What ``scrapy`` can do in this project beside its own commands."""

@@ -1,0 +1,106 @@
+"""Log what became of a crawl: a row in ``crawl_runs``, and a summary that a person can read."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
+
+from outsourcing_spiders.outcomes import CloseReason, Outcome
+from outsourcing_spiders.pipelines.storage import StoragePipeline
+from outsourcing_spiders.storage.writer import Totals
+
+logger = logging.getLogger(__name__)
+
+_PREFIX = "outsourcing/"
+
+
+class RunLog:
+    """Write the end of the run when the spider closes; the pipelines have stored everything by then."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._items = 0
+        self._started = datetime.now(UTC)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the extension, where anything is stored."""
+        if not crawler.settings.getbool("STORAGE_ENABLED"):
+            raise NotConfigured("STORAGE_ENABLED is off")
+        extension = cls(crawler)
+        crawler.signals.connect(extension._on_closed, signal=signals.spider_closed)
+        return extension
+
+    async def _on_closed(self, spider: Any, reason: str) -> None:
+        pipeline = self._crawler.get_item_pipeline(StoragePipeline)
+        if pipeline is None:
+            return
+        store, stats = pipeline.store, self._crawler.stats
+        totals = store.totals
+        scraped = sum(stats.get_value(f"item_{fate}_count", 0) for fate in ("scraped", "dropped", "error"))
+        requests = stats.get_value("downloader/request_count", 0)
+        whole = None if store.failure or totals.spooled or reason not in _SUCCESSES else spider.whole_since
+        counts = {
+            "items_scraped": scraped,
+            "written": totals.written,
+            "unchanged": totals.unchanged,
+            "merged": totals.merged,
+            "rejected": totals.rejected,
+            "spooled": totals.spooled,
+            "requests": requests,
+        }
+        ours = {key.removeprefix(_PREFIX): value for key, value in stats.get_stats().items() if key.startswith(_PREFIX)}
+        details: dict[str, Any] = {
+            "new": totals.new,
+            "changed": totals.changed,
+            "batches": totals.batches,
+            "retries": totals.retries,
+        }
+        if isinstance(spider.outcome, Outcome):
+            details["message"] = str(spider.outcome)
+        try:
+            await store.finish(reason=reason, whole_since=whole, counts=counts, stats=details | ours)
+        except Exception as error:
+            logger.error("The end of this crawl could not be logged in crawl_runs: %s", error)
+        for line in self._summary(spider.name, reason, totals, scraped, requests, ours, store.database.name):
+            logger.info("%s", line)
+        if scraped != totals.accounted:
+            logger.error("%d items were scraped, but %d are accounted for", scraped, totals.accounted)
+
+    def _summary(
+        self, name: str, reason: str, totals: Totals, scraped: int, requests: int, ours: dict[str, Any], database: str
+    ) -> list[str]:
+        seconds = (datetime.now(UTC) - self._started).total_seconds()
+        lines = [
+            f"{name} {reason.replace('_', ' ')}: {scraped} projects from {requests} requests in {seconds:.0f} s",
+            f"  stored    {totals.new} new, {totals.changed} changed, {totals.unchanged} unchanged"
+            + (f", {totals.merged} met twice" if totals.merged else ""),
+        ]
+        if totals.rejected:
+            reasons = _counted(ours, "rejected/")
+            lines.append(f"  rejected  {totals.rejected} ({reasons}); see the table rejected_items")
+        if skipped := _counted(ours, "skipped/"):
+            lines.append(f"  left out  {skipped}")
+        if unusable := _counted(ours, "unusable/"):
+            lines.append(f"  unusable  values, stored as unknown: {unusable}")
+        if totals.spooled:
+            lines.append(f"  on disk   {totals.spooled}, to be stored by the next crawl or `scrapy db replay`")
+        lines.append(f"  database  {database}; look with `scrapy db status`")
+        return lines
+
+
+_SUCCESSES = frozenset(reason.value for reason in CloseReason if reason.is_success)
+
+
+def _counted(stats: dict[str, Any], prefix: str) -> str:
+    counted = {key.removeprefix(prefix): value for key, value in stats.items() if key.startswith(prefix)}
+    return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in sorted(counted.items(), key=_most_first))
+
+
+def _most_first(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]

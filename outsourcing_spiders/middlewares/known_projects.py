@@ -1,0 +1,77 @@
+"""End a crawl at the first page of the listing on which everything is known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
+from scrapy.http import Response
+
+from outsourcing_spiders.items import Project
+from outsourcing_spiders.pipelines.storage import StoragePipeline
+from outsourcing_spiders.storage.runs import Anchor
+
+logger = logging.getLogger(__name__)
+
+
+class KnownProjectsMiddleware:
+    """Ask the database about each page of a listing that is newest first; stop the spider at a known one.
+
+    Known are projects that were stored when a crawl of this listing was last whole. Projects stored by a
+    crawl that was interrupted do not count: below them, others may be missing. The projects of the known
+    page are stored all the same, since their bids may have changed.
+    """
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._anchor: Anchor | None = None
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the middleware, where anything is stored."""
+        if not crawler.settings.getbool("STORAGE_ENABLED"):
+            raise NotConfigured("STORAGE_ENABLED is off")
+        return cls(crawler)
+
+    async def process_start(self, start: Any) -> Any:
+        """Look for an earlier crawl of this listing, before the spider decides how to read it."""
+        spider: Any = self._crawler.spider
+        pipeline = self._crawler.get_item_pipeline(StoragePipeline)
+        if pipeline is not None and not spider.full:
+            self._anchor = await pipeline.store.anchor(spider.wanted_since)
+            spider.stops_at_known = self._anchor is not None
+        async for request in start:
+            yield request
+
+    async def process_spider_output(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Pass everything on, but for the next pages of a listing whose page is wholly known."""
+        if self._anchor is None or "listing_page" not in response.meta:
+            async for output in result:
+                yield output
+            return
+        outputs = [output async for output in result]
+        ids = {output.external_id for output in outputs if isinstance(output, Project)}
+        if ids and await self._are_known(ids):
+            self._crawler.spider.caught_up(self._anchor.whole_since)  # type: ignore[union-attr]
+            outputs = [output for output in outputs if not _is_next_page(output)]
+        for output in outputs:
+            yield output
+
+    async def _are_known(self, ids: set[str]) -> bool:
+        pipeline = self._crawler.get_item_pipeline(StoragePipeline)
+        assert pipeline is not None
+        assert self._anchor is not None
+        try:
+            return ids <= await pipeline.store.known(ids, self._anchor)
+        except Exception as error:
+            # Reading on is never wrong, only longer.
+            logger.warning("Cannot tell which projects are known (%s); reading on", error)
+            return False
+
+
+def _is_next_page(output: object) -> bool:
+    return isinstance(output, Request) and "listing_page" in output.meta

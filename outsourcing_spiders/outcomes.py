@@ -1,0 +1,89 @@
+"""How a crawl can end, and the errors that end it: who raises what, and what the user does about it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class CloseReason(StrEnum):
+    """The closed list of reasons for which a crawl ends; stored as ``crawl_runs.reason``."""
+
+    FINISHED = "finished"
+    UP_TO_DATE = "up_to_date"
+    SHUTDOWN = "shutdown"
+    UNREACHABLE = "unreachable"
+    BLOCKED = "blocked"
+    RATE_LIMITED = "rate_limited"
+    LOGIN_REQUIRED = "login_required"
+    LAYOUT_CHANGED = "layout_changed"
+    INCOMPLETE = "incomplete"
+    PERMISSION_REQUIRED = "permission_required"
+    WRONG_ARGUMENT = "wrong_argument"
+    DATABASE_UNREACHABLE = "database_unreachable"
+    STORAGE_FAILED = "storage_failed"
+
+    @property
+    def is_success(self) -> bool:
+        """Tell whether ``scrapy crawl`` exits with 0."""
+        return self in (CloseReason.FINISHED, CloseReason.UP_TO_DATE, CloseReason.SHUTDOWN)
+
+
+class Outcome(Exception):
+    """An end of the crawl that has a name; its message is one sentence for the user."""
+
+    reason: ClassVar[CloseReason]
+
+
+class Unreachable(Outcome):
+    """The platform did not answer, or only with errors of its own. Try again later."""
+
+    reason = CloseReason.UNREACHABLE
+
+
+class Blocked(Outcome):
+    """The platform refused us or asked for a proof of being human. Wait; do not hide."""
+
+    reason = CloseReason.BLOCKED
+
+
+class RateLimited(Outcome):
+    """The platform asked us to slow down, more often than a crawl should insist. Wait longer."""
+
+    reason = CloseReason.RATE_LIMITED
+
+
+class LoginRequired(Outcome):
+    """The platform wants a login or did not accept the token. Check the token."""
+
+    reason = CloseReason.LOGIN_REQUIRED
+
+
+class LayoutChanged(Outcome):
+    """The answer is not of the shape that the spider reads. The spider needs mending."""
+
+    reason = CloseReason.LAYOUT_CHANGED
+
+
+class Incomplete(Outcome):
+    """A part of the listing could not be read. The next crawl reads on to where it is whole."""
+
+    reason = CloseReason.INCOMPLETE
+
+
+class WrongArgument(Outcome, ValueError):
+    """A spider argument has no meaning. The message names the argument and what it may be."""
+
+    reason = CloseReason.WRONG_ARGUMENT
+
+
+class StorageError(Outcome):
+    """The database cannot be used; the message says why and what to do."""
+
+    reason = CloseReason.STORAGE_FAILED
+
+
+class DatabaseUnreachable(StorageError):
+    """The database does not answer, or not to us. Check DATABASE_URL and the server."""
+
+    reason = CloseReason.DATABASE_UNREACHABLE

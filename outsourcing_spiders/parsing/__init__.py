@@ -1,0 +1,1 @@
+"""Pure functions that read texts, times and amounts; no Scrapy here."""

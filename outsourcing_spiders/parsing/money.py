@@ -1,0 +1,39 @@
+"""Read amounts and currencies; no currency is ever guessed from a sign."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+from iso4217 import Currency
+
+_CODES = frozenset(currency.code for currency in Currency)
+
+
+def decimal_or_none(value: object) -> Decimal | None:
+    """Return the exact `Decimal` of a JSON number or numeric text; ``None`` for anything else.
+
+    A float gives the digits that it was written with (0.1 is 0.1, not 0.1000000000000000055).
+    """
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        return None
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def int_or_none(value: object) -> int | None:
+    """Return a whole number given as a JSON number or digits; ``None`` for anything else."""
+    number = decimal_or_none(value)
+    if number is None or abs(number) >= 2**31 or number != number.to_integral_value():
+        return None
+    return int(number)
+
+
+@lru_cache(maxsize=1024)
+def currency_code(text: str) -> str | None:
+    """Return the ISO 4217 code that `text` is, in upper case; ``None`` when it is no such code."""
+    code = text.strip().upper()
+    return code if code in _CODES else None

@@ -1,0 +1,1 @@
+"""What happens to an item on its way from the spider to the database."""

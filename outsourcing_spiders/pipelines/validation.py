@@ -1,0 +1,43 @@
+"""Clean and convert items, or refuse them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from scrapy.crawler import Crawler
+from scrapy.exceptions import DropItem
+
+from outsourcing_spiders.parsing.rates import ExchangeRates
+from outsourcing_spiders.parsing.validation import InvalidProject, validate
+from outsourcing_spiders.pipelines.storage import StoragePipeline
+
+
+class ValidationPipeline:
+    """Apply `parsing.validation.validate`; an item that is refused is dropped, with the reason."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._rates = ExchangeRates()
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the pipeline."""
+        return cls(crawler)
+
+    def open_spider(self) -> None:
+        """Use the rates of the database where there is one."""
+        storage = self._crawler.get_item_pipeline(StoragePipeline)
+        if storage is not None:
+            self._rates = storage.store.rates
+
+    def process_item(self, item: Any) -> Any | Awaitable[Any]:
+        """Return the cleaned item; raises `DropItem` with the reason for one that cannot be stored."""
+        try:
+            unusable = validate(item, self._rates, now=datetime.now(UTC))
+        except InvalidProject as error:
+            raise DropItem(str(error)) from error
+        for name in unusable:
+            self._crawler.stats.inc_value(f"outsourcing/unusable/{name}")
+        return item

@@ -1,0 +1,1 @@
+"""What spiders inherit, named by how a platform is read."""

@@ -1,0 +1,159 @@
+"""What every spider inherits: the arguments, the declarations, and how a crawl ends."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, Self
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+import scrapy
+from scrapy import signals
+from scrapy.crawler import Crawler
+from scrapy.exceptions import CloseSpider
+
+from outsourcing_spiders.outcomes import CloseReason, Outcome, WrongArgument
+from outsourcing_spiders.parsing.dates import parse_since
+from outsourcing_spiders.storage.runs import WHOLE
+
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+_ARGUMENTS = ("query", "skills", "category", "max_pages", "since", "full", "base_url")
+
+
+class PlatformSpider(scrapy.Spider):
+    """A spider of one platform; `name` is the platform's name, too.
+
+    Every spider takes the same arguments (``-a NAME=VALUE``):
+
+    ``query``      words that the projects hold
+    ``skills``     skills, separated by commas
+    ``category``   one category
+    ``max_pages``  read no more than so many pages of the listing
+    ``since``      read back to an ISO time or an age (``2h``, ``3d``)
+    ``full``       ``1``: read on through known projects, to the end of the listing
+    ``base_url``   another host with the same wire format: a sandbox, a stand-in
+
+    A wrong one raises `WrongArgument`, which names it.
+    """
+
+    access: ClassVar[Literal["api", "public", "permission"]]
+    """``api``: its documentation governs. ``public``: robots.txt is obeyed. ``permission``: asks the user first."""
+    home: ClassVar[str]
+    """Where the platform is, for the addresses of requests unless ``base_url`` says otherwise."""
+    narrowed_by: ClassVar[frozenset[str]] = frozenset()
+    """Which of ``query``, ``skills``, ``category`` the platform's listing can be narrowed by."""
+
+    def __init__(self, name: str | None = None, **arguments: Any) -> None:
+        super().__init__(name)
+        self.check_arguments(arguments)
+        self.query: str | None = _text(arguments, "query")
+        self.skills: list[str] = [part for part in (_text(arguments, "skills") or "").split(",") if part.strip()]
+        self.skills = [part.strip() for part in self.skills]
+        self.category: str | None = _text(arguments, "category")
+        self.max_pages: int | None = _positive(arguments, "max_pages")
+        self.since: datetime | None = _since(arguments)
+        self.full: bool = _switch(arguments, "full")
+        self.base_url: str = (_address(arguments, "base_url") or self.home).rstrip("/") + "/"
+        self.outcome: Outcome | CloseReason | None = None
+        """What ended the crawl, if anything but the end of the listing did."""
+        self.whole_since: str | None = None
+        """How far back this crawl stored its listing without gaps; set when it got so far."""
+        self.stops_at_known = False
+        """Whether the crawl may end at a page of known projects; set before the first request."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
+        """Make the spider and have it asked, when nothing is left to do, how the crawl ended."""
+        spider = super().from_crawler(crawler, *args, **kwargs)
+        crawler.signals.connect(spider._on_idle, signal=signals.spider_idle)
+        return spider
+
+    @classmethod
+    def check_arguments(cls, arguments: dict[str, Any]) -> None:
+        """Raise `WrongArgument` for an argument that no spider takes, or that this platform cannot serve."""
+        # Scrapyd adds arguments of its own, which begin with an underscore.
+        for name in (name for name in arguments if not name.startswith("_")):
+            if name not in _ARGUMENTS:
+                near = difflib.get_close_matches(name, _ARGUMENTS, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_ARGUMENTS)}"
+                raise WrongArgument(f"{cls.name} takes no argument {name!r}; {hint}")
+            if name in ("query", "skills", "category") and name not in cls.narrowed_by:
+                raise WrongArgument(f"{cls.name} cannot be narrowed by {name}; leave it out")
+
+    @property
+    def listing(self) -> str:
+        """What is asked for, as text: crawls with the same one read the same list of projects."""
+        asked: dict[str, Any] = {
+            "query": self.query,
+            "skills": sorted(skill.casefold() for skill in self.skills) or None,
+            "category": self.category and self.category.casefold(),
+            "base_url": self.base_url if urlsplit(self.base_url).netloc != urlsplit(self.home).netloc else None,
+        }
+        told = {name: value for name, value in asked.items() if value}
+        return msgspec.json.encode(told, order="deterministic").decode()
+
+    @property
+    def wanted_since(self) -> str:
+        """How far back this crawl is to read: an ISO time, or `WHOLE`."""
+        return self.since.isoformat() if self.since else WHOLE
+
+    def absolute(self, path: str) -> str:
+        """Return the address of `path` on the host that is crawled."""
+        return urljoin(self.base_url, path)
+
+    def end(self, outcome: Outcome | CloseReason) -> None:
+        """Let the crawl end with `outcome` once what is under way is done; the first one counts."""
+        if self.outcome is None:
+            self.outcome = outcome
+
+    def count(self, what: str, by: int = 1) -> None:
+        """Count something under ``outsourcing/``."""
+        self.crawler.stats.inc_value(f"outsourcing/{what}", by)
+
+    def _on_idle(self, spider: scrapy.Spider) -> None:
+        outcome = self.outcome
+        if isinstance(outcome, Outcome):
+            raise CloseSpider(outcome.reason)
+        raise CloseSpider(outcome or CloseReason.FINISHED)
+
+
+def _text(arguments: dict[str, Any], name: str) -> str | None:
+    value = arguments.get(name)
+    if value is None:
+        return None
+    text = str(value).strip()
+    if not text:
+        raise WrongArgument(f"{name} is empty; give it a value or leave it out")
+    return text
+
+
+def _positive(arguments: dict[str, Any], name: str) -> int | None:
+    text = _text(arguments, name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise WrongArgument(f"{name}={text!r} is no whole number above 0")
+    return int(text)
+
+
+def _since(arguments: dict[str, Any]) -> datetime | None:
+    text = _text(arguments, "since")
+    try:
+        return None if text is None else parse_since(text, now=datetime.now(UTC))
+    except ValueError as error:
+        raise WrongArgument(f"since: {error}") from None
+
+
+def _switch(arguments: dict[str, Any], name: str) -> bool:
+    text = str(arguments.get(name, "")).strip().lower()
+    if text not in _TRUE + _FALSE:
+        raise WrongArgument(f"{name}={text!r} is neither of {', '.join(_TRUE)} nor of {', '.join(_FALSE[:-1])}")
+    return text in _TRUE
+
+
+def _address(arguments: dict[str, Any], name: str) -> str | None:
+    text = _text(arguments, name)
+    if text is not None and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
+        raise WrongArgument(f"{name}={text!r} is no web address such as https://www.example.com")
+    return text

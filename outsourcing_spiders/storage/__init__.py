@@ -1,0 +1,1 @@
+"""The database: tables, connections, bulk writing; asyncio and SQLAlchemy, no Scrapy here."""

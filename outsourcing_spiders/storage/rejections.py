@@ -1,0 +1,78 @@
+"""Items that were not stored: kept with the reason, so that nothing is lost and a spider can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, is_dataclass
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from sqlalchemy import Text, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from outsourcing_spiders.parsing.text import clean_json, clean_line
+
+_LONGEST_TEXT = 20_000
+
+_INSERT = text(
+    """
+INSERT INTO rejected_items (run_id, spider, url, external_id, reason, payload, fingerprint, rejected_at)
+SELECT run_id, spider, url, external_id, reason, payload, decode(fingerprint, 'hex'), now()
+FROM json_to_recordset(CAST(:rows AS json)) AS r(
+    run_id bigint, spider text, url text, external_id text, reason text, payload jsonb, fingerprint text)
+ORDER BY fingerprint
+ON CONFLICT (fingerprint) DO UPDATE SET
+    run_id = excluded.run_id, payload = excluded.payload, rejected_at = excluded.rejected_at
+"""
+).bindparams(bindparam("rows", type_=Text))
+
+
+def rejection_line(item: object, reason: str, *, spider: str, run_id: int | None) -> bytes:
+    """Return one rejection as a line of JSON; texts that no database takes are cleaned, long ones cut."""
+    payload = _bounded(clean_json(_builtins(item)))
+    fields = payload if isinstance(payload, dict) else {"item": payload}
+    url, external_id = (_text(fields.get(name)) for name in ("url", "external_id"))
+    reason = clean_line(reason)[:500]
+    subject = external_id or url or msgspec.json.encode(payload, order="deterministic").decode()
+    fingerprint = blake2b("\0".join((spider, subject, reason)).encode(), digest_size=16).hexdigest()
+    return msgspec.json.encode(
+        {
+            "run_id": run_id,
+            "spider": spider,
+            "url": url,
+            "external_id": external_id,
+            "reason": reason,
+            "payload": fields,
+            "fingerprint": fingerprint,
+        }
+    )
+
+
+async def insert_rejections(connection: AsyncConnection, lines: Iterable[bytes]) -> None:
+    """Store rejections that `rejection_line` made; one that is there already is renewed."""
+    newest = {msgspec.json.decode(line)["fingerprint"]: line for line in lines}
+    if newest:
+        document = b"[" + b",".join(newest.values()) + b"]"
+        await connection.execute(_INSERT, {"rows": document.decode()})
+
+
+def _builtins(item: object) -> Any:
+    plain = asdict(item) if is_dataclass(item) and not isinstance(item, type) else item
+    return msgspec.to_builtins(plain, enc_hook=repr, str_keys=True, builtin_types=(bytes,))
+
+
+def _text(value: object) -> str | None:
+    return str(value)[:2_000] if value not in (None, "") else None
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return repr(value[:_LONGEST_TEXT])
+    if isinstance(value, str):
+        return value[:_LONGEST_TEXT]
+    if isinstance(value, dict):
+        return {key[:200]: _bounded(inner) for key, inner in list(value.items())[:500]}
+    if isinstance(value, list):
+        return [_bounded(inner) for inner in value[:500]]
+    return value

@@ -1,0 +1,139 @@
+"""Everything that one crawl asks of its database, behind one door."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any, Self
+
+from outsourcing_spiders.outcomes import StorageError
+from outsourcing_spiders.parsing.rates import ExchangeRates
+from outsourcing_spiders.storage.engine import Database
+from outsourcing_spiders.storage.exchange_rates import load_rates, store_rates
+from outsourcing_spiders.storage.rejections import insert_rejections, rejection_line
+from outsourcing_spiders.storage.replay import replay
+from outsourcing_spiders.storage.rows import PreparedRow
+from outsourcing_spiders.storage.runs import Anchor, begin_run, find_anchor, finish_run, known_ids
+from outsourcing_spiders.storage.spool import Spool
+from outsourcing_spiders.storage.text_search import TextIndexer
+from outsourcing_spiders.storage.writer import Batch, Totals, Writer
+
+logger = logging.getLogger(__name__)
+
+
+class Store:
+    """The database during one crawl of `spider`.
+
+    `open` is the first contact: it stores what an earlier crawl had to leave on disk, and logs the run.
+    `finish` logs its end; `close` gives the connections back. `on_failure` is called once, when rows have
+    to go to the spool.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        spool_root: Path,
+        *,
+        spider: str,
+        listing: str,
+        retry_for: float,
+        index_for: float,
+        on_failure: Callable[[StorageError], None],
+    ) -> None:
+        self.database = database
+        self.spider = spider
+        self.rates = ExchangeRates()
+        self.run_id: int | None = None
+        self._spool_root = spool_root
+        self._listing = listing
+        self._retry_for = retry_for
+        self._index_for = index_for
+        self._on_failure = on_failure
+        self._writer: Writer | None = None
+        self._indexer: TextIndexer | None = None
+        self._spool: Spool | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether rows can be submitted."""
+        return self._writer is not None
+
+    @property
+    def totals(self) -> Totals:
+        """Where the rows of this crawl went so far."""
+        return self._writer.totals if self._writer is not None else Totals()
+
+    @property
+    def failure(self) -> StorageError | None:
+        """What made the rows go to the spool, if they do."""
+        return self._writer.failure if self._writer is not None else None
+
+    async def open(self) -> Self:
+        """Connect, store what is in the spool, log the start of the run; raises `StorageError`."""
+        await self.database.open()
+        engine = self.database.engine
+        self._spool = Spool(self._spool_root, self.database.dsn)
+        try:
+            await replay(engine, self._spool)
+            async with engine.begin() as connection:
+                self.run_id = await begin_run(connection, self.spider, self._listing)
+                self.rates.add(await load_rates(connection))
+        except BaseException:
+            await self.database.close()
+            raise
+        self._writer = Writer(engine, self._spool, retry_for=self._retry_for, on_failure=self._on_failure)
+        self._indexer = TextIndexer(engine, self._writer)
+        return self
+
+    def submit(self, row: PreparedRow) -> Batch:
+        """Put a row into the batch that is written next; see `Writer.submit`."""
+        if self._writer is None:
+            raise StorageError("a row was submitted before the database was opened")
+        return self._writer.submit(row)
+
+    async def reject(self, item: object, reason: str) -> None:
+        """Keep an item that is not stored, with the reason; on disk when the database is away."""
+        line = rejection_line(item, reason, spider=self.spider, run_id=self.run_id)
+        if self.failure is None:
+            try:
+                async with self.database.engine.begin() as connection:
+                    await insert_rejections(connection, [line])
+                return
+            except Exception as error:
+                logger.warning("A rejected item goes to the spool, not to rejected_items: %s", error)
+        assert self._spool is not None
+        self._spool.put("rejected", [line])
+
+    async def anchor(self, wanted: str) -> Anchor | None:
+        """Return the newest crawl of this listing that is whole back to `wanted`; see `find_anchor`."""
+        async with self.database.engine.connect() as connection:
+            return await find_anchor(connection, self.spider, self._listing, wanted)
+
+    async def known(self, ids: Collection[str], anchor: Anchor) -> set[str]:
+        """Return which of `ids` this crawl need not read on from; see `known_ids`."""
+        async with self.database.engine.connect() as connection:
+            return await known_ids(connection, self.spider, ids, anchor.finished_at)
+
+    async def drain(self) -> None:
+        """Wait until every submitted row has its fate, and index texts for a bounded time."""
+        if self._writer is None or self._indexer is None:
+            return
+        await self._writer.close()
+        await self._indexer.close(self._index_for)
+
+    async def finish(
+        self, *, reason: str, whole_since: str | None, counts: dict[str, int], stats: dict[str, Any]
+    ) -> None:
+        """Log the end of the run and the rates that it learned; raises what the driver raises."""
+        if self.run_id is None:
+            return
+        async with self.database.engine.begin() as connection:
+            await store_rates(connection, self.rates.take_learned())
+            await finish_run(
+                connection, self.run_id, reason=reason, whole_since=whole_since, counts=counts, stats=stats
+            )
+
+    async def close(self) -> None:
+        """Give the connections back; may be called twice."""
+        await self.database.close()

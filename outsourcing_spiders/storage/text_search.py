@@ -1,0 +1,90 @@
+"""Full-text vectors, made behind the crawl.
+
+Stemming a description costs ten times what storing it costs. So a new text is only marked (its row in
+``project_search`` has no vector), and the vectors are made when the writer has nothing to do, which in a
+polite crawl is nearly always. What a fast crawl left is made by the next one, or by `index_pending`.
+A search that must miss nothing reads the marked rows too: ``search IS NULL``, few and indexed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from outsourcing_spiders.storage.writer import Writer
+
+logger = logging.getLogger(__name__)
+
+_STEP = 100
+_QUIET = 0.2
+_AFTER_ERROR = 30.0
+
+# The texts are read by a second statement, since one statement sees the texts as of before it locked the
+# rows: a text that changed in between would be marked as indexed with its old words.
+_LOCK = text(
+    """
+SELECT platform, external_id FROM project_search WHERE search IS NULL
+ORDER BY platform, external_id LIMIT :step FOR UPDATE SKIP LOCKED
+"""
+)
+_INDEX = text(
+    """
+UPDATE project_search s
+SET search = project_search_vector(p.title, p.description, p.skills, p.language)
+FROM unnest(CAST(:platforms AS text[]), CAST(:ids AS text[])) AS k(platform, external_id)
+JOIN projects p USING (platform, external_id)
+WHERE s.platform = k.platform AND s.external_id = k.external_id
+"""
+)
+
+
+async def index_pending(engine: AsyncEngine, step: int = _STEP) -> int:
+    """Make up to `step` vectors and return how many were made; 0 when there is nothing to do."""
+    async with engine.begin() as connection:
+        keys = (await connection.execute(_LOCK, {"step": step})).all()
+        if keys:
+            await connection.execute(
+                _INDEX,
+                {"platforms": [key.platform for key in keys], "ids": [key.external_id for key in keys]},
+            )
+        return len(keys)
+
+
+class TextIndexer:
+    """Make vectors whenever `writer` has been idle for a moment; `close` works on for at most `patience` seconds."""
+
+    def __init__(self, engine: AsyncEngine, writer: Writer) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._task = asyncio.create_task(self._run(), name="text-indexer")
+
+    async def close(self, patience: float) -> None:
+        """Stop following the writer, and make what is left as far as `patience` reaches."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        if self._writer.failure is not None:
+            return
+        deadline = asyncio.get_running_loop().time() + patience
+        try:
+            while asyncio.get_running_loop().time() < deadline and await index_pending(self._engine):
+                pass
+        except Exception as error:
+            logger.warning("Some texts are not indexed for search yet (%s); the next crawl does it", error)
+
+    async def _run(self) -> None:
+        while True:
+            await self._writer.drained()
+            await asyncio.sleep(_QUIET)
+            try:
+                while self._writer.is_idle:
+                    if not await index_pending(self._engine):
+                        await self._writer.submitted()
+            except Exception as error:
+                # Derived data: the crawl goes on without, and the rows stay marked.
+                logger.warning("Indexing texts for search failed (%s); trying again in %.0f s", error, _AFTER_ERROR)
+                await asyncio.sleep(_AFTER_ERROR)
