@@ -61,12 +61,19 @@ SPIDER_MIDDLEWARES = {
     "outsourcing_spiders.middlewares.outcomes.OutcomeMiddleware": 10,
     "outsourcing_spiders.middlewares.storage_ready.StorageReadyMiddleware": 20,
     "outsourcing_spiders.middlewares.known_projects.KnownProjectsMiddleware": 900,
+    # Each of these looks at every item that passes, for requests that no spider here makes. Default: on.
+    "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
+    "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
+    "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
+    "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
 }
 DOWNLOADER_MIDDLEWARES = {
     "outsourcing_spiders.middlewares.pacing.PacingMiddleware": 950,
 }
 EXTENSIONS = {
     "outsourcing_spiders.extensions.garbage.GarbageCollection": 0,
+    # Before RunLog, so that the bar is away when the summary comes.
+    "outsourcing_spiders.extensions.progress.Progress": 5,
     "outsourcing_spiders.extensions.run_log.RunLog": 10,
     # Replaced by Progress. Default: on.
     "scrapy.extensions.logstats.LogStats": None,
@@ -76,8 +83,14 @@ EXTENSIONS = {
 LOG_LEVEL = "INFO"
 LOG_FORMATTER = "outsourcing_spiders.extensions.log_lines.LogLines"
 STATS_DUMP = False
+PROGRESS = "auto"
+"""``auto``: a live line on a terminal, else a line in the log every PROGRESS_INTERVAL seconds. ``on``: the live
+line anywhere. ``off``: neither. Read by extensions.progress."""
+PROGRESS_INTERVAL = 30.0
 
-# Speed. Scrapy's defaults: asyncio's own loop, Python's own thresholds.
+# Speed. Scrapy's defaults: asyncio's own loop, Python's own thresholds, the source code of the callback parsed
+# again for each response (the linter looks for the same mistake).
+WARN_ON_GENERATOR_RETURN_VALUE = False
 ASYNCIO_EVENT_LOOP = "uvloop.Loop" if find_spec("uvloop") else None
 GARBAGE_THRESHOLD = 50_000
 """Objects made before the garbage collector looks at the youngest; read by extensions.garbage."""

@@ -24,7 +24,6 @@ class RunLog:
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
-        self._items = 0
         self._started = datetime.now(UTC)
 
     @classmethod
@@ -33,8 +32,13 @@ class RunLog:
         if not crawler.settings.getbool("STORAGE_ENABLED"):
             raise NotConfigured("STORAGE_ENABLED is off")
         extension = cls(crawler)
+        crawler.signals.connect(extension._on_item_error, signal=signals.item_error)
         crawler.signals.connect(extension._on_closed, signal=signals.spider_closed)
         return extension
+
+    def _on_item_error(self) -> None:
+        # Scrapy counts what is scraped and what is dropped, but not this.
+        self._crawler.stats.inc_value("item_error_count")
 
     async def _on_closed(self, spider: Any, reason: str) -> None:
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)
@@ -67,9 +71,13 @@ class RunLog:
             await store.finish(reason=reason, whole_since=whole, counts=counts, stats=details | ours)
         except Exception as error:
             logger.error("The end of this crawl could not be logged in crawl_runs: %s", error)
+        if store.run_id is None:
+            # The database was never open: why is said already, and there is nothing to sum up.
+            return
         for line in self._summary(spider.name, reason, totals, scraped, requests, ours, store.database.name):
             logger.info("%s", line)
         if scraped != totals.accounted:
+            stats.set_value("outsourcing/unaccounted", scraped - totals.accounted)
             logger.error("%d items were scraped, but %d are accounted for", scraped, totals.accounted)
 
     def _summary(

@@ -15,10 +15,13 @@ def decimal_or_none(value: object) -> Decimal | None:
 
     A float gives the digits that it was written with (0.1 is 0.1, not 0.1000000000000000055).
     """
-    if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+    kind = type(value)
+    if kind is int:
+        return Decimal(value)  # type: ignore[arg-type]
+    if kind not in (float, str, Decimal):
         return None
     try:
-        number = value if isinstance(value, Decimal) else Decimal(str(value).strip())
+        number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
@@ -26,6 +29,8 @@ def decimal_or_none(value: object) -> Decimal | None:
 
 def int_or_none(value: object) -> int | None:
     """Return a whole number given as a JSON number or digits; ``None`` for anything else."""
+    if type(value) is int:
+        return value if abs(value) < 2**31 else None
     number = decimal_or_none(value)
     if number is None or abs(number) >= 2**31 or number != number.to_integral_value():
         return None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from outsourcing_spiders.parsing.text import clean_line
+from outsourcing_spiders.parsing.text import clean_line, drop_unstorable
 
 _CANONICAL = (
     "AngularJS",
@@ -103,7 +103,7 @@ _BY_KEY = {_key(name): name for name in _CANONICAL} | {_key(name): to for name, 
 @lru_cache(maxsize=8192)
 def canonical_skill(name: str) -> str:
     """Return the canonical spelling of one skill; a name that is not known stays, cleaned; it may be ''."""
-    cleaned = clean_line(name)
+    cleaned = clean_line(drop_unstorable(name))
     return _BY_KEY.get(_key(cleaned), cleaned)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -32,12 +31,13 @@ class ValidationPipeline:
         if storage is not None:
             self._rates = storage.store.rates
 
-    def process_item(self, item: Any) -> Any | Awaitable[Any]:
+    async def process_item(self, item: Any) -> Any:
         """Return the cleaned item; raises `DropItem` with the reason for one that cannot be stored."""
         try:
             unusable = validate(item, self._rates, now=datetime.now(UTC))
         except InvalidProject as error:
             raise DropItem(str(error)) from error
-        for name in unusable:
-            self._crawler.stats.inc_value(f"outsourcing/unusable/{name}")
+        if unusable:
+            for name in unusable:
+                self._crawler.stats.inc_value(f"outsourcing/unusable/{name}")
         return item

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from scrapy import Request
@@ -37,7 +37,7 @@ class FreelancerSpider(JsonApiSpider):
     """
 
     name = "freelancer"
-    custom_settings: ClassVar[dict[str, Any]] = {
+    custom_settings = {
         "DOWNLOAD_DELAY": 1.2,
         "ROBOTSTXT_OBEY": False,
         "RATE_LIMIT": [(50, 60), (1000, 3600)],

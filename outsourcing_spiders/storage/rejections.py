@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Text, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from outsourcing_spiders.parsing.text import clean_json, clean_line
+from outsourcing_spiders.parsing.text import clean_json, clean_line, drop_unstorable
 
 _LONGEST_TEXT = 20_000
 
@@ -33,7 +33,7 @@ def rejection_line(item: object, reason: str, *, spider: str, run_id: int | None
     payload = _bounded(clean_json(_builtins(item)))
     fields = payload if isinstance(payload, dict) else {"item": payload}
     url, external_id = (_text(fields.get(name)) for name in ("url", "external_id"))
-    reason = clean_line(reason)[:500]
+    reason = clean_line(drop_unstorable(reason))[:500]
     subject = external_id or url or msgspec.json.encode(payload, order="deterministic").decode()
     fingerprint = blake2b("\0".join((spider, subject, reason)).encode(), digest_size=16).hexdigest()
     return msgspec.json.encode(

@@ -85,13 +85,6 @@ projects = Table(
     Column("first_seen_at", DateTime(timezone=True), nullable=False),
     Column("last_seen_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
-    Column(
-        "content_hash",
-        BigInteger,
-        nullable=False,
-        comment="of all that counts as a change but the description",
-    ),
-    Column("description_hash", BigInteger, comment="null without a description"),
     PrimaryKeyConstraint("platform", "external_id"),
     _one_of("status", "open", "closed", "awarded", "cancelled", "unknown"),
     _one_of("pricing", "fixed", "hourly", "daily", "monthly", "unknown"),

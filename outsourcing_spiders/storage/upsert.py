@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Text, bindparam, text
+from sqlalchemy import LargeBinary, bindparam, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from outsourcing_spiders.storage.engine import message, sqlstate
-from outsourcing_spiders.storage.rows import Companion, Content
+from outsourcing_spiders.storage.rows import Columns
 from outsourcing_spiders.storage.tables import projects
 
 REFRESH_LAST_SEEN = "1 hour"
@@ -31,7 +31,7 @@ class Stored(NamedTuple):
 
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
-_SENT = [name for name in (*Content.__struct_fields__, *Companion.__struct_fields__) if name != "seen_at"]
+_SENT = [name for name in Columns.__struct_fields__ if name != "seen_at"]
 _TYPED = ", ".join(f"{name} {projects.c[name].type.compile(_DIALECT)}" for name in _SENT)
 
 # A full text stays when only a teaser comes; so do the better of two times, and dollars of an old budget.
@@ -49,7 +49,6 @@ _KEEPS_DOLLARS = (
 _KEPT_WHEN = {
     "description": _KEEPS_TEXT,
     "description_complete": _KEEPS_TEXT,
-    "description_hash": _KEEPS_TEXT,
     "posted_at": _KEEPS_TIME,
     "posted_precision": _KEEPS_TIME,
     "posted_text": _KEEPS_TIME,
@@ -64,10 +63,19 @@ def _assignment(name: str) -> str:
     return f"{name} = excluded.{name}"
 
 
+# What changes by itself makes no project new: a relative time ("2 hours ago") gives another moment at every
+# look, the dollar moves every day, and a teaser is no new text.
+_COMPARED = [name for name in _SENT if name not in ("platform", "external_id") and name not in _KEPT_WHEN]
+
+
 def _is_news(stored: str, seen: str) -> str:
     return (
-        f"({stored}.content_hash <> {seen}.content_hash OR ({stored}.description_hash IS DISTINCT FROM "
-        f"{seen}.description_hash AND ({seen}.description_complete OR NOT {stored}.description_complete)))"
+        f"(({', '.join(f'{stored}.{name}' for name in _COMPARED)})"
+        f" IS DISTINCT FROM ({', '.join(f'{seen}.{name}' for name in _COMPARED)})"
+        f" OR ({seen}.posted_precision = 'exact' AND {stored}.posted_at IS DISTINCT FROM {seen}.posted_at)"
+        f" OR (({seen}.description_complete OR NOT {stored}.description_complete)"
+        f" AND ({stored}.description, {stored}.description_complete)"
+        f" IS DISTINCT FROM ({seen}.description, {seen}.description_complete)))"
     )
 
 
@@ -79,7 +87,7 @@ UPSERT = text(
     f"""
 WITH incoming AS MATERIALIZED (
     SELECT {", ".join(f"r.{name}" for name in _SENT)}, coalesce(r.seen_at, now()) AS seen_at
-    FROM json_to_recordset(CAST(:rows AS json)) AS r({_TYPED}, seen_at timestamptz)
+    FROM json_to_recordset(CAST(convert_from(:rows, 'UTF8') AS json)) AS r({_TYPED}, seen_at timestamptz)
 ), written AS (
     INSERT INTO projects AS p ({", ".join(_SENT)}, first_seen_at, last_seen_at, changed_at)
     SELECT {", ".join(f"i.{name}" for name in _SENT)}, i.seen_at, i.seen_at, i.seen_at
@@ -104,13 +112,13 @@ WITH incoming AS MATERIALIZED (
 )
 SELECT count(*) FILTER (WHERE is_new) AS new, count(*) FILTER (WHERE NOT is_new) AS changed FROM written
 """  # noqa: S608 - made of column names, nothing from outside
-).bindparams(bindparam("rows", type_=Text))
+).bindparams(bindparam("rows", type_=LargeBinary))
 
 
 async def upsert(connection: AsyncConnection, lines: Iterable[bytes]) -> Stored:
     """Store rows that `rows.prepare` made, one for each project, sorted by key; what is left was unchanged."""
     document = b"[" + b",".join(lines) + b"]"
-    row = (await connection.execute(UPSERT, {"rows": document.decode()})).one()
+    row = (await connection.execute(UPSERT, {"rows": document})).one()
     return Stored(row.new, row.changed)
 
 

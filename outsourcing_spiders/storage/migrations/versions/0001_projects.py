@@ -94,13 +94,6 @@ def _create_tables() -> None:
         sa.Column("first_seen_at", _TIME, nullable=False),
         sa.Column("last_seen_at", _TIME, nullable=False),
         sa.Column("changed_at", _TIME, nullable=False),
-        sa.Column(
-            "content_hash",
-            sa.BigInteger,
-            nullable=False,
-            comment="of all that counts as a change but the description",
-        ),
-        sa.Column("description_hash", sa.BigInteger, comment="null without a description"),
         sa.PrimaryKeyConstraint("platform", "external_id", name="pk_projects"),
         sa.CheckConstraint(
             "status IN ('open', 'closed', 'awarded', 'cancelled', 'unknown')", name="ck_projects_status"
