@@ -1,0 +1,30 @@
+"""What commands do before Scrapy sets its process up; called from their ``process_options``."""
+
+from __future__ import annotations
+
+import asyncio
+
+from scrapy.settings import BaseSettings
+from scrapy.utils.misc import load_object
+
+from outsourcing_spiders.extensions.log_lines import make_readable
+
+
+def store_nothing(settings: BaseSettings | None) -> None:
+    """Turn storing off, before the command line is read: ``-s`` has the last word.
+
+    Not in ``default_settings`` of a command: the project's own settings would win over them.
+    """
+    assert settings is not None
+    settings.set("STORAGE_ENABLED", False, priority="project")
+
+
+def prepare(settings: BaseSettings | None) -> BaseSettings:
+    """Make the log readable and the event loop ready, after the command line was read."""
+    assert settings is not None
+    make_readable(settings)
+    if path := settings["ASYNCIO_EVENT_LOOP"]:
+        # Scrapy would make one of asyncio's own first and drop it, which ends in an "Exception ignored" when
+        # the interpreter collects it late.
+        asyncio.set_event_loop(load_object(path)())
+    return settings

@@ -1,0 +1,166 @@
+"""`scrapy crawl`: say what starts, refuse what cannot work before anything is started, say how it ended.
+
+Exit codes: 0 for a success of `CloseReason` and for a bound that the user set (``CLOSESPIDER_ITEMCOUNT``,
+``_PAGECOUNT``, ``_TIMEOUT``); 2 for wrong arguments; 1 for everything else, errors of the spider or of single
+items in a crawl that went on to its end among them: what they cost is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from scrapy import Spider
+from scrapy.commands import crawl
+from scrapy.crawler import Crawler
+
+from outsourcing_spiders.commands._preparation import prepare
+from outsourcing_spiders.outcomes import CloseReason, Outcome, WrongArgument
+from outsourcing_spiders.platforms.base import PlatformSpider
+
+logger = logging.getLogger(__name__)
+
+_BOUNDS = frozenset({"closespider_itemcount", "closespider_pagecount", "closespider_timeout"})
+"""Reasons of Scrapy's that are what the user asked for."""
+_ADVICE = {
+    "closespider_errorcount": "the spider made as many errors as CLOSESPIDER_ERRORCOUNT allows; see them in the log",
+    "closespider_pagecount_no_item": "page after page held no project (CLOSESPIDER_PAGECOUNT_NO_ITEM)",
+    "closespider_timeout_no_item": "no project came for as long as CLOSESPIDER_TIMEOUT_NO_ITEM allows",
+    "memusage_exceeded": "it took more memory than MEMUSAGE_LIMIT_MB; raise it, or bound the crawl (max_pages, since)",
+    "start_error": "the spider failed before its first request; see the traceback in the log",
+    None: "it was forced to end before it was closed; what is stored is safe, the next crawl reads on",
+}
+"""What to say about reasons that come without an `Outcome`."""
+
+
+class Command(crawl.Command):
+    """Run a spider; one sentence for each way in which that can fail."""
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Read the settings of the command line, then make the log fit for an operator."""
+        super().process_options(args, opts)
+        if not prepare(self.settings).get("LOG_FILE"):
+            # The last line says it, once, with what to do; a log file keeps it where it happened.
+            logging.getLogger("outsourcing_spiders.middlewares.outcomes").addFilter(_is_no_error)
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Run the spider that `args` names, to its end."""
+        if len(args) != 1:
+            super().run(args, opts)
+            return
+        try:
+            crawler = self._prepare(args[0], opts.spargs)
+        except Outcome as error:
+            self._fail(args[0], str(error), error, exitcode=2 if isinstance(error, WrongArgument) else 1)
+            return
+        raised = self._run(crawler, opts.spargs)
+        outcome = getattr(crawler.spider, "outcome", None) or raised
+        stats, reason = {}, None
+        # Both are missing when the crawl failed before it was set up.
+        with suppress(RuntimeError):
+            stats = crawler.stats.get_stats()
+            reason = stats.get("finish_reason")
+        if isinstance(raised, Outcome):
+            reason = raised.reason
+        if complaint := f"{raised!r}" if raised and raised is not outcome else judge(reason, outcome, stats):
+            self._fail(args[0], complaint, outcome, exitcode=1)
+
+    def _prepare(self, name: str, arguments: dict[str, Any]) -> Crawler:
+        """Return the crawler, ready to start, and say what it will do; raises `Outcome`."""
+        # Scrapy imports the modules of all commands for each of them: `scrapy list` can do without SQLAlchemy.
+        from outsourcing_spiders.storage.engine import Database
+
+        assert self.crawler_process is not None
+        spidercls = self._spider(name)
+        if issubclass(spidercls, PlatformSpider):
+            spidercls.check_arguments(arguments)
+        # One that is thrown away: the crawler makes its own when the event loop runs, too late for exit code 2.
+        spider: Any = spidercls(**arguments)
+        crawler = self._create_crawler(spidercls)
+        settings = crawler.settings
+        target = "stores nothing"
+        if settings.getbool("STORAGE_ENABLED"):
+            url, root = settings.get("DATABASE_URL") or "", Path(settings["EMBEDDED_POSTGRES_FOLDER"])
+            target = f"stores in {Database(url, embedded_root=root).name}"
+        asked = ", ".join(f"{name}={value}" for name, value in arguments.items() if not name.startswith("_"))
+        end = "reads on through known projects" if getattr(spider, "full", True) else "stops at known projects"
+        logger.info("%s starts%s; %s; %s", name, f" with {asked}" if asked else "", target, end)
+        return crawler
+
+    def _spider(self, name: str) -> type[Spider]:
+        assert self.crawler_process is not None
+        loader = self.crawler_process.spider_loader
+        if name in (names := loader.list()):
+            return loader.load(name)
+        near = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? `scrapy list` names all" if near else "`scrapy list` names them all"
+        raise WrongArgument(f"there is no spider {name!r}; {hint}")
+
+    def _run(self, crawler: Crawler, arguments: dict[str, Any]) -> BaseException | None:
+        """Crawl; return what was raised while the crawl was set up, if anything was."""
+        from outsourcing_spiders.extensions.progress import Progress
+
+        assert self.crawler_process is not None
+        crawling: Any = self.crawler_process.crawl(crawler, **arguments)
+        raised: list[BaseException] = []
+        if isinstance(crawling, asyncio.Future):
+            # Asked for, it is not logged as "never retrieved" as well.
+            crawling.add_done_callback(lambda task: raised.extend(_raised_by(task)))
+        else:
+            crawling.addErrback(lambda failure: raised.append(failure.value))
+        try:
+            self.crawler_process.start()
+        finally:
+            # A second SIGINT ends the event loop before the spider is closed.
+            with suppress(RuntimeError):
+                if progress := crawler.get_extension(Progress):
+                    progress.close()
+        for error in raised:
+            if not isinstance(error, Outcome):
+                logger.error("The crawl could not be set up", exc_info=error)
+        return raised[0] if raised else None
+
+    def _fail(self, name: str, complaint: str, error: object, *, exitcode: int) -> None:
+        self.exitcode = exitcode
+        if isinstance(error, BaseException):
+            logger.debug("What ended the crawl", exc_info=error)
+        end = "" if complaint.endswith((".", "?", "!")) else "."
+        sys.stderr.write(f"scrapy crawl {name}: {complaint}{end}\n")
+
+
+def judge(reason: str | None, outcome: object, stats: Mapping[str, Any]) -> str | None:
+    """Return what was wrong with a crawl, in a sentence; ``None`` when nothing was.
+
+    `reason` is why it ended (``None``: nobody knows), `outcome` the `Outcome` that came with it, `stats` Scrapy's.
+    """
+    if reason not in _BOUNDS and (reason not in list(CloseReason) or not CloseReason(reason).is_success):
+        said = outcome if isinstance(outcome, Outcome) else _ADVICE.get(reason, "see the log")
+        return f"{(reason or 'aborted').replace('_', ' ')}: {said}"
+    missing = [
+        f"{count} {what}"
+        for what, count in (
+            ("errors in the spider", stats.get("spider_exceptions/count", 0)),
+            ("errors in the pipelines", stats.get("item_error_count", 0)),
+            ("projects that are not accounted for", stats.get("outsourcing/unaccounted", 0)),
+        )
+        if count
+    ]
+    if missing:
+        return f"{str(reason).replace('_', ' ')}, but with {' and '.join(missing)}; see the log"
+    return None
+
+
+def _raised_by(task: asyncio.Future[Any]) -> list[BaseException]:
+    error = None if task.cancelled() else task.exception()
+    return [error] if error else []
+
+
+def _is_no_error(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.ERROR

@@ -1,0 +1,177 @@
+"""Whole crawls of a stand-in inside the test's own event loop, and what they leave in the database."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from scrapy import signals
+from scrapy.crawler import AsyncCrawlerRunner, Crawler
+from scrapy.settings import Settings
+
+from outsourcing_spiders.items import Project
+from outsourcing_spiders.spiders.freelancer import FreelancerSpider
+from outsourcing_spiders.storage.engine import normalize_url
+
+FATES = ("written", "unchanged", "merged", "rejected", "spooled")
+_FAST = {
+    # No reactor: the crawl runs in the loop of the test.
+    "TWISTED_REACTOR_ENABLED": False,
+    "ASYNCIO_EVENT_LOOP": None,
+    "GARBAGE_THRESHOLD": 0,
+    "PROGRESS": "off",
+    "DOWNLOAD_DELAY": 0,
+    "RATE_LIMIT": [],
+    "TEXT_INDEX_SECONDS": 0,
+}
+
+
+@dataclass
+class Crawl:
+    """What a crawl did."""
+
+    crawler: Crawler
+    items: list[Project] = field(default_factory=list)
+    dropped: dict[str, str] = field(default_factory=dict)
+    """Why an item was dropped, by its id."""
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str:
+        """Return why it ended."""
+        return str(self.crawler.stats.get_value("finish_reason"))
+
+    @property
+    def outcome(self) -> Any:
+        """Return what ended it, when that was not the end of the listing."""
+        return self.crawler.spider.outcome  # type: ignore[union-attr]
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests it sent, retries included."""
+        return int(self.crawler.stats.get_value("downloader/request_count", 0))
+
+    @property
+    def errors(self) -> list[str]:
+        """Return what it logged as errors."""
+        return [line for line in self.log if line.startswith("ERROR")]
+
+    def counted(self, area: str) -> dict[str, int]:
+        """Return what it counted under ``outsourcing/<area>/``."""
+        prefix = f"outsourcing/{area}/"
+        found = self.crawler.stats.get_stats()
+        return {key.removeprefix(prefix): value for key, value in found.items() if key.startswith(prefix)}
+
+
+class _Collector(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self._lines = lines
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not record.name.startswith("aiohttp"):
+            self._lines.append(self.format(record))
+
+
+@contextmanager
+def _logged(lines: list[str]) -> Iterator[None]:
+    handler, root = _Collector(lines), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def project_settings(**values: Any) -> Settings:
+    """Return the project's own settings, without its pauses, and with `values` as from the command line."""
+    settings = Settings()
+    settings.setmodule("outsourcing_spiders.settings", priority="project")
+    settings.setdict({"DATABASE_URL": "", "FREELANCER_TOKEN": "", **_FAST, **values}, priority="cmdline")
+    return settings
+
+
+async def crawl(
+    database_url: str | None,
+    folder: Path,
+    *,
+    settings: dict[str, Any] | None = None,
+    spider: type[FreelancerSpider] = FreelancerSpider,
+    on_answer: Callable[[int, Crawl], Any] | None = None,
+    on_item: Callable[[int, Crawl], Any] | None = None,
+    **arguments: Any,
+) -> Crawl:
+    """Crawl to the end; `folder` takes the spool. `database_url` None: nothing is stored.
+
+    `on_answer` is called with the number of each answer, from 1, before the spider sees it; `on_item` with the
+    number of each stored item.
+    """
+    ours: dict[str, Any] = {"STORAGE_ENABLED": False}
+    if database_url is not None:
+        ours = {
+            "DATABASE_URL": database_url,
+            "SPOOL_FOLDER": folder / "spool",
+            "EMBEDDED_POSTGRES_FOLDER": folder / "postgresql",
+        }
+    runner = AsyncCrawlerRunner(project_settings(**ours | (settings or {})))
+    crawler = runner.create_crawler(spider)
+    done = Crawl(crawler)
+    answers = iter(range(1, 1_000_000))
+
+    def note_item(item: Project) -> None:
+        done.items.append(item)
+        if on_item is not None:
+            on_item(len(done.items), done)
+
+    def note_dropped(item: Project, exception: Exception) -> None:
+        done.dropped[item.external_id] = str(exception)
+
+    def note_answer() -> None:
+        number = next(answers)
+        if on_answer is not None:
+            on_answer(number, done)
+
+    crawler.signals.connect(note_item, signal=signals.item_scraped)
+    crawler.signals.connect(note_dropped, signal=signals.item_dropped)
+    crawler.signals.connect(note_answer, signal=signals.response_received)
+    with _logged(done.log), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Passing expression to ``distinct``")
+        await runner.crawl(crawler, **arguments)
+    return done
+
+
+async def fetch(database_url: str, query: str, *arguments: object) -> list[dict[str, Any]]:
+    """Return the rows of a query."""
+    connection = await asyncpg.connect(normalize_url(database_url))
+    try:
+        await connection.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+        return [dict(row) for row in await connection.fetch(query, *arguments)]
+    finally:
+        await connection.close()
+
+
+async def stored_ids(database_url: str) -> set[int]:
+    """Return the ids of all stored projects."""
+    return {int(row["external_id"]) for row in await fetch(database_url, "SELECT external_id FROM projects")}
+
+
+async def runs(database_url: str) -> list[dict[str, Any]]:
+    """Return the log of crawls, oldest first, after a look whether the five fates of each add up."""
+    found = await fetch(
+        database_url, "SELECT *, whole_since::text AS whole, stats FROM crawl_runs ORDER BY id"
+    )
+    for run in found:
+        if run["finished_at"] is not None:
+            assert sum(run[fate] for fate in FATES) == run["items_scraped"], run
+    return found
