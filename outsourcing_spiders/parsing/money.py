@@ -7,24 +7,32 @@ from functools import lru_cache
 
 from iso4217 import Currency
 
-_CODES = frozenset(currency.code for currency in Currency)
+# ISO's codes for tests and for "no currency" name none.
+_CODES = frozenset(currency.code for currency in Currency) - {"XTS", "XXX"}
+# What has more digits, or an exponent beyond these, is no amount, and neither arithmetic nor a database bears it.
+_LONGEST, _EXPONENT = 64, 30
 
 
 def decimal_or_none(value: object) -> Decimal | None:
     """Return the exact `Decimal` of a JSON number or numeric text; ``None`` for anything else.
 
-    A float gives the digits that it was written with (0.1 is 0.1, not 0.1000000000000000055).
+    A float gives the digits that it was written with (0.1 is 0.1, not 0.1000000000000000055). Thousands
+    separators are refused, since they mean other things elsewhere; so is what no amount comes near.
     """
     kind = type(value)
     if kind is int:
-        return Decimal(value)  # type: ignore[arg-type]
-    if kind not in (float, str, Decimal):
+        number = Decimal(value)  # type: ignore[arg-type]
+    elif kind in (float, str, Decimal):
+        text = str(value).strip()
+        if len(text) > _LONGEST or "_" in text:
+            return None
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            return None
+    else:
         return None
-    try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+    return number if number.is_finite() and -_EXPONENT < number.adjusted() < _EXPONENT else None
 
 
 def int_or_none(value: object) -> int | None:

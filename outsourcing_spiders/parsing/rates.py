@@ -9,11 +9,12 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from currency_converter import CurrencyConverter
+from currency_converter import CurrencyConverter, RateNotFoundError
 
 MAX_AGE = timedelta(days=90)
 """A rate older than this, counted from the day it is asked for, says too little to convert with."""
 _SHIPPED_DAYS = 260
+_LONGEST_HOLIDAYS = 10
 _ONE = Decimal(1)
 _CENT = Decimal("0.01")
 
@@ -30,9 +31,9 @@ class Rate(NamedTuple):
 class ExchangeRates:
     """Rates by currency, newest day first asked; collects those that it learns, to be stored.
 
-    `known` are stored rates. Learned rates (`learn`) win for the rest of the crawl; a currency that is
-    not known falls back to the European Central Bank's reference rates, shipped with a package, so
-    that no request is made. A currency without a rate has none: nothing is guessed.
+    `known` are stored rates; learned ones (`learn`) win over those of the same day. Where the European
+    Central Bank's reference rates, shipped with a package so that no request is made, hold a newer day,
+    they are used. A currency without a rate has none: nothing is guessed.
     """
 
     def __init__(self, known: Iterable[Rate] = ()) -> None:
@@ -61,13 +62,13 @@ class ExchangeRates:
         if currency == "USD":
             return _ONE
         rate = self._latest.get(currency)
-        if rate is None or day - rate.day > MAX_AGE:
-            rate = central_bank_rate(currency, day)
-            if rate is None:
-                return None
-            self._learned[rate.currency, rate.day, rate.source] = rate
-            self.add([rate])
-        return rate.usd_per_unit
+        if rate is None or rate.day < day:
+            quoted = central_bank_rate(currency, day)
+            if quoted is not None and (rate is None or quoted.day > rate.day):
+                rate = quoted
+                self._learned[rate.currency, rate.day, rate.source] = rate
+                self.add([rate])
+        return None if rate is None or day - rate.day > MAX_AGE else rate.usd_per_unit
 
     def take_learned(self) -> list[Rate]:
         """Return the rates that are new since the last call, to be stored."""
@@ -91,7 +92,7 @@ class _RecentRates(CurrencyConverter):  # type: ignore[misc]
 
 @lru_cache(maxsize=1)
 def _central_bank() -> CurrencyConverter:
-    return _RecentRates(decimal=True, fallback_on_missing_rate=True)
+    return _RecentRates(decimal=True)
 
 
 @lru_cache(maxsize=4096)
@@ -112,4 +113,11 @@ def central_bank_rate(currency: str, day: date) -> Rate | None:
     quoted = min(day, last)
     if quoted < first or day - quoted > MAX_AGE:
         return None
-    return Rate(currency, quoted, round(Decimal(converter.convert(_ONE, currency, "USD", quoted)), 10), "ecb")
+    for days in range(_LONGEST_HOLIDAYS):
+        banking_day = quoted - timedelta(days)
+        try:
+            worth = Decimal(converter.convert(_ONE, currency, "USD", banking_day))
+        except RateNotFoundError:
+            continue
+        return Rate(currency, banking_day, round(worth, 10), "ecb")
+    return None

@@ -89,6 +89,8 @@ _SYNONYMS = {
     "user experience design": "UX Design",
     "vue": "Vue.js",
 }
+# A longer name is a sentence; an index takes no text of more than some 2,700 bytes.
+_LONGEST = 200
 # "+" and "#" tell C, C++ and C# apart; every other sign and blank is a matter of spelling.
 _SPELLING = re.compile(r"[^\w+#]+")
 
@@ -102,8 +104,11 @@ _BY_KEY = {_key(name): name for name in _CANONICAL} | {_key(name): to for name, 
 
 @lru_cache(maxsize=8192)
 def canonical_skill(name: str) -> str:
-    """Return the canonical spelling of one skill; a name that is not known stays, cleaned; it may be ''."""
-    cleaned = clean_line(drop_unstorable(name))
+    """Return the canonical spelling of one skill; a name that is not known stays, cleaned; it may be ''.
+
+    A very long name is cut.
+    """
+    cleaned = clean_line(drop_unstorable(name))[:_LONGEST].rstrip()
     return _BY_KEY.get(_key(cleaned), cleaned)
 
 

@@ -10,7 +10,8 @@ import msgspec
 # outright, and none of the others survives a CSV, an XML feed or a terminal unharmed.
 _UNSTORABLE = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\ud800-\udfff]")
 _LINE_BREAKS = re.compile("\r\n?|\v|\f|\x85|\u2028")
-_TRAILING_BLANKS = re.compile(r"[ \t]+\n")
+# Begins where a run of blanks does: else the time for a long run would grow with its square.
+_TRAILING_BLANKS = re.compile(r"(?<![ \t])[ \t]+\n")
 _MANY_BLANK_LINES = re.compile(r"\n{3,}")
 
 _encode = msgspec.json.Encoder().encode
@@ -20,12 +21,25 @@ def is_storable(value: object) -> bool:
     """Tell whether a text, or all texts in a JSON value, hold only what PostgreSQL can store.
 
     Control characters show as escapes in the JSON form, which is made and searched in a fraction of the
-    time that a regular expression takes; nearly every text needs no more than this.
+    time that a regular expression takes; nearly every text needs no more than this. A text that spells such
+    an escape out is taken for unstorable; cleaning it changes nothing. Backspace and form feed, which have
+    escapes of their own, pass: PostgreSQL stores them, and `clean_line` and `clean_paragraphs` see to them.
     """
     try:
-        return b"\\u00" not in _encode(value)
-    except (TypeError, ValueError):
+        encoded = _encode(value)
+    except (TypeError, ValueError, RecursionError):
         return False
+    # One character is found much faster than five are.
+    return b"\\" not in encoded or b"\\u00" not in encoded
+
+
+def is_json(value: object) -> bool:
+    """Tell whether a value can be written as JSON at all."""
+    try:
+        _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def drop_unstorable(text: str) -> str:
@@ -35,6 +49,8 @@ def drop_unstorable(text: str) -> str:
 
 def clean_line(text: str) -> str:
     """Return a storable `text` as one line: runs of white space made one blank."""
+    if "\b" in text:
+        text = text.replace("\b", "")
     return " ".join(text.split())
 
 
@@ -42,11 +58,18 @@ def clean_paragraphs(text: str) -> str:
     """Return a storable `text` with its lines kept: no blanks at their ends, at most one empty line in a row."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if " \n" in text or "\t\n" in text:
-        text = _TRAILING_BLANKS.sub("\n", text)
-    if "\n\n\n" in text:
-        text = _MANY_BLANK_LINES.sub("\n\n", text)
+    if "\b" in text or "\f" in text or (not text.isascii() and _holds_rare_breaks(text)):
+        text = drop_unstorable(text)
+    if "\n" in text:
+        if " \n" in text or "\t\n" in text:
+            text = _TRAILING_BLANKS.sub("\n", text)
+        if "\n\n\n" in text:
+            text = _MANY_BLANK_LINES.sub("\n\n", text)
     return text.strip()
+
+
+def _holds_rare_breaks(text: str) -> bool:
+    return "\x85" in text or "\u2028" in text or "\u2029" in text
 
 
 def clean_json(value: object) -> object:

@@ -48,8 +48,7 @@ class PlatformSpider(scrapy.Spider):
         super().__init__(name)
         self.check_arguments(arguments)
         self.query: str | None = _text(arguments, "query")
-        self.skills: list[str] = [part for part in (_text(arguments, "skills") or "").split(",") if part.strip()]
-        self.skills = [part.strip() for part in self.skills]
+        self.skills: list[str] = _list(arguments, "skills")
         self.category: str | None = _text(arguments, "category")
         self.max_pages: int | None = _positive(arguments, "max_pages")
         self.since: datetime | None = _since(arguments)
@@ -88,7 +87,7 @@ class PlatformSpider(scrapy.Spider):
             "query": self.query,
             "skills": sorted(skill.casefold() for skill in self.skills) or None,
             "category": self.category and self.category.casefold(),
-            "base_url": self.base_url if urlsplit(self.base_url).netloc != urlsplit(self.home).netloc else None,
+            "base_url": self.base_url if self.base_url.casefold() != f"{self.home}/" else None,
         }
         told = {name: value for name, value in asked.items() if value}
         return msgspec.json.encode(told, order="deterministic").decode()
@@ -113,9 +112,9 @@ class PlatformSpider(scrapy.Spider):
 
     def _on_idle(self, spider: scrapy.Spider) -> None:
         outcome = self.outcome
-        if isinstance(outcome, Outcome):
-            raise CloseSpider(outcome.reason)
-        raise CloseSpider(outcome or CloseReason.FINISHED)
+        if outcome is not None:
+            raise CloseSpider(outcome.reason if isinstance(outcome, Outcome) else outcome)
+        # Else Scrapy says "finished", or "start_error" when the first requests could not be made.
 
 
 def _text(arguments: dict[str, Any], name: str) -> str | None:
@@ -126,6 +125,13 @@ def _text(arguments: dict[str, Any], name: str) -> str | None:
     if not text:
         raise WrongArgument(f"{name} is empty; give it a value or leave it out")
     return text
+
+
+def _list(arguments: dict[str, Any], name: str) -> list[str]:
+    text = _text(arguments, name)
+    if text is not None and not text.strip(" ,"):
+        raise WrongArgument(f"{name}={text!r} names none; separate them by commas")
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _positive(arguments: dict[str, Any], name: str) -> int | None:
@@ -154,6 +160,16 @@ def _switch(arguments: dict[str, Any], name: str) -> bool:
 
 def _address(arguments: dict[str, Any], name: str) -> str | None:
     text = _text(arguments, name)
-    if text is not None and (urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname):
-        raise WrongArgument(f"{name}={text!r} is no web address such as https://www.example.com")
+    if text is None:
+        return None
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    # A password would be logged, and stored with the run.
+    if not is_address or parts.query or parts.fragment or parts.username is not None:
+        raise WrongArgument(
+            f"{name} is no web address such as https://www.example.com, without user name, query and fragment"
+        )
     return text
