@@ -42,7 +42,11 @@ class KnownProjectsMiddleware:
         spider: Any = self._crawler.spider
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)
         if pipeline is not None and not spider.full:
-            self._anchor = await pipeline.store.anchor(spider.wanted_since)
+            try:
+                self._anchor = await pipeline.store.anchor(spider.wanted_since)
+            except Exception as error:
+                # Reading on is never wrong, only longer.
+                logger.warning("Cannot tell how far back the listing is known (%s); reading all of it", error)
             spider.stops_at_known = self._anchor is not None
         async for request in start:
             yield request

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, NoReturn, Self
 
+from scrapy import Spider
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
@@ -31,14 +32,16 @@ class OutcomeMiddleware:
             async for request in start:
                 yield request
         except Outcome as outcome:
-            self._end(outcome)
+            end_crawl(self._crawler.spider, outcome)
 
     def process_spider_exception(self, response: Response, exception: Exception) -> None:
         """End the crawl for an outcome; leave other exceptions, which are errors of the spider, to Scrapy."""
         if isinstance(exception, Outcome):
-            self._end(exception)
+            end_crawl(self._crawler.spider, exception)
 
-    def _end(self, outcome: Outcome) -> NoReturn:
-        self._crawler.spider.end(outcome)  # type: ignore[union-attr]
-        logger.error("%s", outcome)
-        raise CloseSpider(outcome.reason)
+
+def end_crawl(spider: Spider | None, outcome: Outcome) -> NoReturn:
+    """Close the crawl for `outcome`. An errback calls it by itself: Scrapy shows no middleware what one raises."""
+    spider.end(outcome)  # type: ignore[union-attr]
+    logger.error("%s", outcome)
+    raise CloseSpider(outcome.reason)

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections import deque
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
+from outsourcing_spiders.outcomes import WrongArgument
+
 logger = logging.getLogger(__name__)
 
+Windows = list[tuple[int, float]]
+"""Pairs of a number of requests and the seconds in which there may be no more."""
 _WORTH_TELLING = 5.0
 
 
 class RateLimit:
     """The times of the last requests to one host, for windows of ``(requests, seconds)``."""
 
-    def __init__(self, windows: list[tuple[int, int]]) -> None:
+    def __init__(self, windows: Windows) -> None:
         self._windows = [(seconds, deque[float](maxlen=requests)) for requests, seconds in windows]
 
     def reserve(self, now: float) -> float:
@@ -37,14 +42,14 @@ class RateLimit:
 class PacingMiddleware:
     """Hold a request back until the platform's rate limit has room for it (setting ``RATE_LIMIT``)."""
 
-    def __init__(self, windows: list[tuple[int, int]]) -> None:
+    def __init__(self, windows: Windows) -> None:
         self._windows = windows
         self._limits: dict[str, RateLimit] = {}
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Make the middleware for spiders that declare a limit."""
-        windows = [(int(requests), int(seconds)) for requests, seconds in crawler.settings.getlist("RATE_LIMIT")]
+        windows = read_windows(crawler.settings.get("RATE_LIMIT"))
         if not windows:
             raise NotConfigured("RATE_LIMIT is empty")
         return cls(windows)
@@ -58,3 +63,17 @@ class PacingMiddleware:
             logger.info("Waiting %.0f s: %s allows no more requests before", pause, host)
         if pause > 0:
             await asyncio.sleep(pause)
+
+
+def read_windows(setting: Any) -> Windows:
+    """Return the windows of the setting, which is text when it comes from a command line; raises `WrongArgument`."""
+    try:
+        pairs = json.loads(setting or "[]") if isinstance(setting, str) else setting or []
+        windows = [(int(requests), float(seconds)) for requests, seconds in pairs]
+    except (TypeError, ValueError):
+        windows = [(0, 0.0)]
+    if any(requests < 1 or seconds <= 0 for requests, seconds in windows):
+        raise WrongArgument(
+            f"RATE_LIMIT={setting!r} is no list of requests and seconds such as [[50, 60], [1000, 3600]]"
+        )
+    return windows

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from scrapy import Request
-from scrapy.http import Response
 
 from outsourcing_spiders.items import Budget, Period, Project, Status, WorkMode
-from outsourcing_spiders.outcomes import LayoutChanged, LoginRequired, RateLimited, WrongArgument
+from outsourcing_spiders.outcomes import LoginRequired, RateLimited
 from outsourcing_spiders.parsing.dates import from_unix_seconds
 from outsourcing_spiders.parsing.money import decimal_or_none, int_or_none
-from outsourcing_spiders.platforms.json_api import JsonApiSpider, Row
+from outsourcing_spiders.platforms.json_api import Row
+from outsourcing_spiders.platforms.skill_ids import Skill, SkillIdsSpider
 
 PERIODS: dict[Any, Period] = {"fixed": "total", "hourly": "hour"}
+STATES: dict[Any, Status] = {"active": "open", "frozen": "closed", "closed": "closed"}
 WORK_MODES: dict[Any, WorkMode] = {True: "onsite", False: "remote"}
 
 
-class FreelancerSpider(JsonApiSpider):
+class FreelancerSpider(SkillIdsSpider):
     """Open projects of Freelancer.com, newest first.
 
     Site: https://www.freelancer.com, worldwide, some 5,000 open projects, in all currencies.
@@ -37,7 +37,9 @@ class FreelancerSpider(JsonApiSpider):
     """
 
     name = "freelancer"
+    # One request in the downloader: what it holds is still sent after an error or a signal.
     custom_settings = {
+        "CONCURRENT_REQUESTS": 1,
         "DOWNLOAD_DELAY": 1.2,
         "ROBOTSTXT_OBEY": False,
         "RATE_LIMIT": [(50, 60), (1000, 3600)],
@@ -49,86 +51,48 @@ class FreelancerSpider(JsonApiSpider):
     narrowed_by = frozenset({"query", "skills", "category"})
 
     # JsonApiSpider
+    api = "api/projects/0.1/"
+    token = ("Freelancer-OAuth-V1", "FREELANCER_TOKEN")
+    success = ("status", "success")
+    error_codes = {"RATE_LIMITED": RateLimited, "NOT_AUTHENTICATED": LoginRequired, "UNAUTHORIZED": LoginRequired}
+    rows_at = ("result", "projects")
+    total_at = ("result", "total_count")
     page_size = 100
 
     # Every key is a projection that is on by being there; compact leaves null keys out.
-    listing_parameters = ("full_description", "job_details", "upgrade_details", "location_details", "compact")
-    job_ids: tuple[int, ...] = ()
+    projections = ("full_description", "job_details", "upgrade_details", "location_details", "compact")
 
-    async def start(self) -> AsyncIterator[Any]:
-        """Look up skills that were given by name, then ask for the first page."""
-        if self.skills and self.category:
-            raise WrongArgument("skills and category are one filter on this platform; give one of them")
-        if all(skill.isdigit() for skill in self.skills) and not self.category:
-            self.job_ids = tuple(map(int, self.skills))
-            for request in self.first_pages():
-                yield request
-        else:
-            yield self.api_request("jobs/", {}, callback=self.parse_jobs)
+    def catalogue_request(self) -> Request:
+        """All skills, which this platform calls jobs."""
+        return self.api_request("jobs/")
 
-    def parse_jobs(self, response: Response) -> Iterator[Request]:
-        """Find the ids of the skills, or of all skills of the category; then ask for the first page."""
-        jobs = self.answer(response)["result"]
-        self.job_ids = tuple(find_jobs(jobs, self.skills, self.category))
-        yield from self.first_pages()
-
-    def api_request(self, path: str, parameters: Any, **options: Any) -> Request:
-        """Return a request to the projects API."""
-        token = self.settings.get("FREELANCER_TOKEN")
-        headers = {"Accept": "application/json"} | ({"Freelancer-OAuth-V1": token} if token else {})
-        url = self.absolute(f"api/projects/0.1/{path}") + ("?" + urlencode(parameters) if parameters else "")
-        meta = {"handle_httpstatus_all": True}
-        return Request(url, headers=headers, meta=meta, errback=self.failed, **options)
+    def catalogue(self, answer: Any) -> Iterator[Skill]:
+        """``result`` is a bare array."""
+        for job in answer["result"]:
+            yield Skill(job["id"], job["name"] or "", (job.get("category") or {}).get("name"))
 
     def listing_request(self, offset: int) -> Request:
-        """Return the request for one page."""
-        parameters: list[tuple[str, Any]] = [("limit", self.page_size), ("offset", offset)]
-        parameters += [("sort_field", "time_submitted"), *((name, "true") for name in self.listing_parameters)]
+        """One page."""
+        parameters = [("limit", self.page_size), ("offset", offset), ("sort_field", "time_submitted")]
+        parameters += [(name, "true") for name in self.projections]
         parameters += [("query", self.query)] if self.query else []
-        parameters += [("jobs[]", job) for job in self.job_ids]
+        parameters += [("jobs[]", skill) for skill in self.skill_ids]
         return self.api_request("projects/active/", parameters)
-
-    def answer(self, response: Response) -> Any:
-        """Return the decoded envelope; it can hold an error with status 200, too."""
-        answer = super().answer(response)
-        if not isinstance(answer, dict) or answer.get("status") != "success":
-            said = str(answer)[:200]
-            if "RATE_LIMITED" in said:
-                raise RateLimited(f"{response.url}: too many requests; wait before the next crawl")
-            if "NOT_AUTHENTICATED" in said or "UNAUTHORIZED" in said:
-                raise LoginRequired(f"{response.url} wants a login; check FREELANCER_TOKEN")
-            raise LayoutChanged(f"{response.url} answered without success: {said}")
-        return answer
-
-    def rows(self, answer: Any) -> list[Row]:
-        """``result.projects``."""
-        return [row for row in answer["result"]["projects"] if isinstance(row, dict)]
-
-    def total(self, answer: Any) -> int | None:
-        """``result.total_count``."""
-        return int_or_none(answer["result"].get("total_count"))
 
     def item(self, row: Row) -> Project | None:
         """One project; times are Unix seconds, money is in the project's own currency."""
-        upgrades = row.get("upgrades") or {}
-        for unwanted, is_so in (
-            ("deleted", row.get("deleted")),
-            ("nonpublic", row.get("nonpublic") or upgrades.get("nonpublic")),
-            ("contest", row.get("type") not in ("fixed", "hourly", None) or "entry_count" in row),
-        ):
-            if is_so:
-                self.count(f"skipped/{unwanted}")
-                return None
+        upgrades, hourly = row.get("upgrades") or {}, row.get("hourly_project_info") or {}
+        if unwanted := unwanted_kind(row, upgrades):
+            self.count(f"skipped/{unwanted}")
+            return None
         identity = self.row_id(row)
         posted = row.get("time_submitted") or row.get("submitdate")
         posted_at = from_unix_seconds(posted)
         bid_days = int_or_none(row.get("bidperiod"))
         bids = row.get("bid_stats") or {}
         bid_count = int_or_none(bids.get("bid_count"))
-        jobs = [job for job in row.get("jobs") or () if isinstance(job, dict) and job.get("name")]
-        description = row.get("description")
-        is_local = row.get("local")
-        hourly = row.get("hourly_project_info") or {}
+        jobs = [job for job in row.get("jobs") or () if job.get("name")]
+        description, is_local = row.get("description"), row.get("local")
         extra = {
             "upgrades": sorted(name for name, on in upgrades.items() if on is True),
             "bid_days": bid_days,
@@ -160,14 +124,21 @@ class FreelancerSpider(JsonApiSpider):
         )
 
 
-def budget(row: Row) -> Budget | None:
-    """Return the budget of a row: per hour for hourly projects; a budget of 0 to 0 says nothing."""
+def unwanted_kind(row: Row, upgrades: Row) -> str | None:
+    """Name what is no project that anybody can bid on."""
+    if row.get("deleted"):
+        return "deleted"
+    if row.get("nonpublic") or upgrades.get("nonpublic"):
+        return "nonpublic"
+    return "contest" if row.get("type") not in ("fixed", "hourly", None) or "entry_count" in row else None
+
+
+def budget(row: Row) -> Budget:
+    """Return the budget of a row: per hour for hourly projects; a bound of 0 is none, and 0 to 0 says nothing."""
     amounts, currency = row.get("budget") or {}, row.get("currency") or {}
-    minimum, maximum = decimal_or_none(amounts.get("minimum")), decimal_or_none(amounts.get("maximum"))
-    if not minimum and not maximum:
-        minimum = maximum = None
+    minimum, maximum = decimal_or_none(amounts.get("minimum")), decimal_or_none(amounts.get("maximum")) or None
     return Budget(
-        minimum=minimum,
+        minimum=minimum if maximum else minimum or None,
         maximum=maximum,
         currency=currency.get("code"),
         period=PERIODS.get(row.get("type")),
@@ -177,38 +148,12 @@ def budget(row: Row) -> Budget | None:
 
 def status(row: Row) -> Status:
     """Return where a project stands; frozen and closed ones were awarded or ran out."""
-    state, sub_state = row.get("status"), row.get("sub_status") or ""
-    if state == "active":
-        return "open"
-    if state in ("frozen", "closed"):
-        return "awarded" if sub_state.endswith("_awarded") else "closed"
-    return "unknown"
+    if (row.get("sub_status") or "").endswith("_awarded"):
+        return "awarded"
+    return STATES.get(row.get("status"), "unknown")
 
 
-def place(location: dict[str, Any]) -> str | None:
+def place(location: Row) -> str | None:
     """Return the place of a local project as the platform names it."""
-    country = (location.get("country") or {}).get("name")
-    named = (location.get("city") or location.get("administrative_area"), country)
+    named = location.get("city") or location.get("administrative_area"), (location.get("country") or {}).get("name")
     return location.get("full_address") or ", ".join(filter(None, named)) or None
-
-
-def find_jobs(jobs: list[Row], names: list[str], category: str | None) -> Iterator[int]:
-    """Yield the ids of skills (``jobs`` on this platform) by name or id, or of all skills of a category."""
-    by_name = {str(job.get("name")).casefold().strip(): job["id"] for job in jobs}
-    for name in names:
-        if name.isdigit():
-            yield int(name)
-        elif name.casefold() in by_name:
-            yield by_name[name.casefold()]
-        else:
-            near = get_close_matches(name.casefold(), by_name, n=3, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else "see the skills on the platform's own pages"
-            raise WrongArgument(f"skills: the platform knows no skill {name!r}; {hint}")
-    if category:
-        categories = {str((job.get("category") or {}).get("name")).casefold() for job in jobs}
-        if category.casefold() not in categories:
-            known = ", ".join(sorted(categories - {"none"}))
-            raise WrongArgument(f"category: the platform knows no category {category!r}; it has {known}")
-        yield from (
-            job["id"] for job in jobs if (job.get("category") or {}).get("name", "").casefold() == category.casefold()
-        )
