@@ -42,7 +42,7 @@ class Command(ScrapyCommand):
 
     def syntax(self) -> str:
         """Return what follows the command's name."""
-        return "<status|upgrade|export|replay> [options]"
+        return "<status|psql|export|upgrade|replay> [options]"
 
     def short_desc(self) -> str:
         """Say in one line what it does."""
@@ -51,12 +51,13 @@ class Command(ScrapyCommand):
     def long_desc(self) -> str:
         """Say what there is."""
         return (
-            "Look at the database (status), bring its schema up to date (upgrade), write a table to a file (export), "
-            "store what a crawl had to leave on disk (replay). 'scrapy db <name> -h' says more of each."
+            "Look at the database (status), ask it anything (psql), write a table to a file (export), bring its "
+            "schema up to date (upgrade), store what a crawl had to leave on disk (replay). 'scrapy db <name> -h' "
+            "says more of each."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the four sub-commands."""
+        """Declare the sub-commands."""
         super().add_options(parser)
         self._parser = parser
         commands = parser.add_subparsers(
@@ -75,6 +76,8 @@ class Command(ScrapyCommand):
 
         status = add("status", "Say where the data is, how much there is, and what waits to be done")
         status.add_argument("--json", action="store_true", help="as one JSON object")
+        psql = add("psql", "Open psql on the database; the embedded server runs as long as it is open")
+        psql.add_argument("psql_arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="for psql itself")
         add("upgrade", "Apply the migrations that are missing")
         add("replay", "Store the rows that a crawl had to leave on disk")
         add_arguments(add("export", "Write a table to a file", EXPORT_HELP))
@@ -94,7 +97,13 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         if opts.loglevel or opts.logfile:
             configure_logging(self.settings)
-        commands = {"status": self._status, "upgrade": self._upgrade, "export": self._export, "replay": self._replay}
+        commands = {
+            "status": self._status,
+            "psql": self._psql,
+            "export": self._export,
+            "upgrade": self._upgrade,
+            "replay": self._replay,
+        }
         if opts.db_command is None:
             self._parser.print_help()
             return
@@ -117,6 +126,19 @@ class Command(ScrapyCommand):
             _out(msgspec.json.format(msgspec.json.encode(status), indent=2).decode())
         else:
             _out(rendered(status))
+
+    async def _psql(self, opts: argparse.Namespace) -> None:
+        async with self._unchecked() as database:
+            command, environment = database.psql()
+            # Ctrl-C is for psql: it ends a query, not the session.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, int)
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *command, *opts.psql_arguments, env=os.environ | environment
+                )
+            except FileNotFoundError:
+                raise StorageError("psql is not installed; install PostgreSQL's client programs") from None
+            self.exitcode = await process.wait()
 
     async def _upgrade(self, opts: argparse.Namespace) -> None:
         async with self._unchecked() as database:

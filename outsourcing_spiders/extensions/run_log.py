@@ -48,7 +48,10 @@ class RunLog:
         totals = store.totals
         scraped = sum(stats.get_value(f"item_{fate}_count", 0) for fate in ("scraped", "dropped", "error"))
         requests = stats.get_value("downloader/request_count", 0)
-        whole = None if store.failure or totals.spooled or reason not in _SUCCESSES else spider.whole_since
+        errors = sum(stats.get_value(name, 0) for name in ("spider_exceptions/count", "item_error_count"))
+        # A listing is whole only when its end was reached and nothing on the way was lost.
+        is_whole = reason in _READ_TO_THE_END and not (errors or store.failure or totals.spooled)
+        whole = spider.whole_since if is_whole else None
         counts = {
             "items_scraped": scraped,
             "written": totals.written,
@@ -102,7 +105,7 @@ class RunLog:
         return lines
 
 
-_SUCCESSES = frozenset(reason.value for reason in CloseReason if reason.is_success)
+_READ_TO_THE_END = frozenset({CloseReason.FINISHED.value, CloseReason.UP_TO_DATE.value})
 
 
 def _counted(stats: dict[str, Any], prefix: str) -> str:

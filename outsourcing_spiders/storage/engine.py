@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import asyncpg
 from sqlalchemy import Connection, text
@@ -24,6 +25,13 @@ logger = logging.getLogger(__name__)
 
 OLDEST_SERVER = 15
 _SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+# libpq's options that providers put into the addresses they hand out; asyncpg would send them to the server.
+_LIBPQ_ONLY = frozenset(
+    ("channel_binding", "connect_timeout", "gssencmode", "keepalives", "keepalives_count", "keepalives_idle",
+     "keepalives_interval", "tcp_user_timeout")
+)  # fmt: skip
+_PORT = re.compile(r"^(?:\[[^\[\]]+\]|[^\[\]:]*)(?::([0-9]+))?$")
 _CONNECT_TIMEOUT = 10.0
 _STARTING_UP_PATIENCE = 15.0
 # Any constant does, as long as every version of this project takes the same one.
@@ -76,6 +84,7 @@ class Database:
             if self._embedded is not None:
                 await asyncio.to_thread(self._embedded.start)
                 self.dsn = normalize_url(self._embedded.url)
+            _check_files(self.dsn)
             self._engine = create_engine(self.dsn)
             with explained(self.name):
                 await self._await_server()
@@ -187,44 +196,69 @@ def normalize_url(url: str) -> str:
     (``sslmode``, ``sslrootcert``, ``sslcert``, ``sslkey``, ``host`` for a socket folder, …), and SQLAlchemy's
     ``ssl`` for ``sslmode``.
     """
-    form = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require"
-    parts = urlsplit(url.strip())
-    if parts.scheme not in _SCHEMES:
-        said = f"begins with {parts.scheme}://" if parts.scheme and "://" in url else "is not an address"
-        raise DatabaseUnreachable(f"DATABASE_URL {said}; it must look like {form}")
     try:
-        port = parts.port
+        parts = urlsplit(url.strip())
     except ValueError:
-        raise DatabaseUnreachable(
-            f"DATABASE_URL has a port that is no number from 1 to 65535; it must look like {form}"
-        ) from None
-    if port == 0:
-        raise DatabaseUnreachable(f"DATABASE_URL has port 0; it must look like {form}")
+        raise _wrong_address("has a host that cannot be read (brackets are for IPv6 addresses only)") from None
+    if parts.scheme not in _SCHEMES or "://" not in url:
+        said = f"begins with {parts.scheme}://" if parts.scheme and "://" in url else "is not an address"
+        raise _wrong_address(said)
+    if "@" in parts.path or parts.fragment:
+        raise _wrong_address("has a character in its password that must be written as %2F for /, %3F for ?, %23 for #")
+    for host in parts.netloc.rpartition("@")[2].split(","):
+        port = _PORT.search(host)
+        if port is None or not (port[1] is None or 0 < int(port[1]) < 65_536):
+            raise _wrong_address("has a port that is no number from 1 to 65535")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if "ssl" in options:
         mode = options.pop("ssl")
         options.setdefault("sslmode", {"true": "require", "false": "disable"}.get(mode.lower(), mode))
-    modes = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-    if options.get("sslmode", "prefer") not in modes:
+    if options.get("sslmode", "prefer") not in _SSL_MODES:
         raise DatabaseUnreachable(
-            f"DATABASE_URL has sslmode={options['sslmode']}; it must be one of {', '.join(modes)}"
+            f"DATABASE_URL has sslmode={options['sslmode']}; it must be one of {', '.join(_SSL_MODES)}"
+        )
+    if options.get("channel_binding") == "require":
+        raise DatabaseUnreachable(
+            "DATABASE_URL has channel_binding=require, which the driver cannot do; remove it, and say "
+            "sslmode=verify-full to be sure of the server"
         )
     if not parts.path.strip("/"):
-        raise DatabaseUnreachable(f"DATABASE_URL names no database; it must look like {form}")
-    return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(options), ""))
+        raise _wrong_address("names no database")
+    known = {name: value for name, value in options.items() if name not in _LIBPQ_ONLY}
+    return _joined(parts.netloc, parts.path, known)
 
 
 def describe(dsn: str) -> str:
-    """Name a database for people: user, host and database, without the password."""
+    """Name a database for people: its name and its host, without user and password."""
     parts = urlsplit(dsn)
     host = dict(parse_qsl(parts.query)).get("host") or parts.netloc.rpartition("@")[2] or "localhost"
-    return f"PostgreSQL database {parts.path.lstrip('/')!r} on {host}"
+    return f"PostgreSQL database {unquote(parts.path.lstrip('/'))!r} on {host}"
+
+
+def _wrong_address(said: str) -> DatabaseUnreachable:
+    return DatabaseUnreachable(
+        f"DATABASE_URL {said}; it must look like postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require"
+    )
 
 
 def _without_password(dsn: str) -> str:
     parts = urlsplit(dsn)
     credentials, at, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=credentials.partition(":")[0] + at + host))
+    options = {name: value for name, value in parse_qsl(parts.query) if "password" not in name.lower()}
+    return _joined(credentials.partition(":")[0] + at + host, parts.path, options).replace("'", "%27")
+
+
+def _check_files(dsn: str) -> None:
+    # The driver says of a missing one "No such file or directory", and not which.
+    for name, path in parse_qsl(urlsplit(dsn).query):
+        if name in ("sslrootcert", "sslcert", "sslkey", "sslcrl") and not Path(path).is_file():
+            raise DatabaseUnreachable(f"DATABASE_URL has {name}={path}, which is no file; correct the path")
+
+
+def _joined(host: str, path: str, options: dict[str, str]) -> str:
+    # libpq wants both slashes, also before no host, and reads %20 as a blank, not the plus sign.
+    query = urlencode(options, quote_via=quote, safe="/,:")
+    return f"postgresql://{host}{path}" + (f"?{query}" if query else "")
 
 
 def sqlstate(error: BaseException) -> str:
@@ -269,7 +303,7 @@ def _explain(database: str, error: BaseException) -> StorageError:
     if state == "3D000":
         return DatabaseUnreachable(f"{database} does not exist; create it (createdb) or correct DATABASE_URL")
     if state == "42501":
-        return StorageError(f"{database}: this user may not create the tables ({detail}); grant CREATE on its schema")
+        return StorageError(f"{database}: this user lacks a right ({detail}); let the owner grant it or migrate")
     if state == "53100":
         return StorageError(f"{database} has no disk space left; free some and run the crawl again")
     if state == "53300":

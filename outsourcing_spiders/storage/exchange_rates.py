@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from outsourcing_spiders.parsing.rates import Rate
@@ -17,7 +17,7 @@ async def load_rates(connection: AsyncConnection) -> list[Rate]:
     c = exchange_rates.c
     statement = (
         select(c.currency, c.day, c.usd_per_unit, c.source)
-        .distinct(c.currency)
+        .ext(distinct_on(c.currency))
         .order_by(c.currency, c.day.desc(), c.source)
     )
     return [Rate(*row) for row in await connection.execute(statement)]

@@ -14,11 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from outsourcing_spiders.parsing.text import clean_json, clean_line, drop_unstorable
 
 _LONGEST_TEXT = 20_000
+_LARGEST_PAYLOAD = 1_000_000  # bytes
 
 _INSERT = text(
     """
 INSERT INTO rejected_items (run_id, spider, url, external_id, reason, payload, fingerprint, rejected_at)
-SELECT run_id, spider, url, external_id, reason, payload, decode(fingerprint, 'hex'), now()
+SELECT (SELECT id FROM crawl_runs c WHERE c.id = r.run_id), spider, url, external_id, reason, payload,
+    decode(fingerprint, 'hex'), now()
 FROM json_to_recordset(CAST(:rows AS json)) AS r(
     run_id bigint, spider text, url text, external_id text, reason text, payload jsonb, fingerprint text)
 ORDER BY fingerprint
@@ -29,10 +31,15 @@ ON CONFLICT (fingerprint) DO UPDATE SET
 
 
 def rejection_line(item: object, reason: str, *, spider: str, run_id: int | None) -> bytes:
-    """Return one rejection as a line of JSON; texts that no database takes are cleaned, long ones cut."""
-    payload = _bounded(clean_json(_builtins(item)))
+    """Return one rejection as a line of JSON, whatever the item is.
+
+    Texts that no database takes are cleaned, long ones cut; what is no JSON at all is kept as Python shows it.
+    """
+    payload = _payload(item)
     fields = payload if isinstance(payload, dict) else {"item": payload}
-    url, external_id = (_text(fields.get(name)) for name in ("url", "external_id"))
+    url = _text(fields.get("url"), 2_000)
+    # As much as an index entry holds in any alphabet.
+    external_id = _text(fields.get("external_id"), 500)
     reason = clean_line(drop_unstorable(reason))[:500]
     subject = external_id or url or msgspec.json.encode(payload, order="deterministic").decode()
     fingerprint = blake2b("\0".join((spider, subject, reason)).encode(), digest_size=16).hexdigest()
@@ -57,13 +64,27 @@ async def insert_rejections(connection: AsyncConnection, lines: Iterable[bytes])
         await connection.execute(_INSERT, {"rows": document.decode()})
 
 
+def _payload(item: object) -> Any:
+    try:
+        payload = _bounded(clean_json(_builtins(item)))
+        if len(msgspec.json.encode(payload)) <= _LARGEST_PAYLOAD:
+            return payload
+    except Exception:  # noqa: S110 - a cycle, a depth, a number that JSON has no room for: shown instead
+        pass
+    try:
+        shown = repr(item)
+    except Exception:
+        shown = object.__repr__(item)
+    return drop_unstorable(shown[:_LONGEST_TEXT])
+
+
 def _builtins(item: object) -> Any:
     plain = asdict(item) if is_dataclass(item) and not isinstance(item, type) else item
     return msgspec.to_builtins(plain, enc_hook=repr, str_keys=True, builtin_types=(bytes,))
 
 
-def _text(value: object) -> str | None:
-    return str(value)[:2_000] if value not in (None, "") else None
+def _text(value: object, longest: int) -> str | None:
+    return str(value)[:longest] if value not in (None, "") else None
 
 
 def _bounded(value: Any) -> Any:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Text, bindparam, insert, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from outsourcing_spiders.parsing.text import clean_json
 from outsourcing_spiders.storage.tables import crawl_runs
 
 WHOLE = "-infinity"
@@ -37,6 +38,8 @@ async def finish_run(
     stats: dict[str, Any],
 ) -> None:  # fmt: skip
     """Log the end of a crawl; `counts` are the columns of that name, `stats` any values."""
+    # What a platform sent may stand in the name of a statistic; and JSON knows no NaN.
+    encoded = msgspec.json.encode(clean_json(msgspec.to_builtins(stats, enc_hook=str, str_keys=True))).decode()
     statement = (
         update(crawl_runs)
         .where(crawl_runs.c.id == run_id)
@@ -46,7 +49,7 @@ async def finish_run(
             whole_since=text("CAST(:whole_since AS timestamptz)").bindparams(
                 bindparam("whole_since", whole_since, type_=Text)
             ),
-            stats=bindparam("all_stats", msgspec.to_builtins(stats, enc_hook=str, str_keys=True), type_=JSONB),
+            stats=text("CAST(:all_stats AS jsonb)").bindparams(bindparam("all_stats", encoded, type_=Text)),
             **counts,
         )
     )

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
 
 Kind = Literal["projects", "rejected"]
 
@@ -22,8 +23,9 @@ class Spool:
     """The spool of one database; `folder` is made when the first batch comes."""
 
     def __init__(self, root: Path, dsn: str) -> None:
-        # Rows go back to the database that they were meant for, not to the one of the next crawl.
-        self.folder = root / sha256(dsn.encode()).hexdigest()[:16]
+        # Rows go back to the database that they were meant for, not to the one of the next crawl. With
+        # another password or another way to encrypt it is the same database.
+        self.folder = root / sha256(_identity(dsn).encode()).hexdigest()[:16]
 
     def put(self, kind: Kind, lines: Iterable[bytes]) -> Path:
         """Write one batch and return its file; raises `OSError` when the disk does not take it."""
@@ -45,6 +47,18 @@ class Spool:
     def files(self, kind: Kind) -> list[Path]:
         """Return the files of one kind, oldest first."""
         return sorted(self.folder.glob(f"*.{kind}.jsonl"))
+
+
+def _identity(dsn: str) -> str:
+    parts = urlsplit(dsn)
+    options = dict(parse_qsl(parts.query))
+    where = parts.netloc.rpartition("@")[2].lower(), options.get("host", ""), options.get("port", "")
+    return "\0".join((*where, parts.path))
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file that cannot be stored, so that it is kept and met no more; raises `OSError`."""
+    return path.rename(path.with_suffix(".unreadable"))
 
 
 def read_lines(path: Path) -> list[bytes]:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from outsourcing_spiders.outcomes import StorageError
 from outsourcing_spiders.parsing.rates import ExchangeRates
-from outsourcing_spiders.storage.engine import Database
+from outsourcing_spiders.storage.engine import Database, explained, message
 from outsourcing_spiders.storage.exchange_rates import load_rates, store_rates
 from outsourcing_spiders.storage.rejections import insert_rejections, rejection_line
 from outsourcing_spiders.storage.replay import replay
@@ -75,10 +75,11 @@ class Store:
         engine = self.database.engine
         self._spool = Spool(self._spool_root, self.database.dsn)
         try:
-            await replay(engine, self._spool)
-            async with engine.begin() as connection:
-                self.run_id = await begin_run(connection, self.spider, self._listing)
-                self.rates.add(await load_rates(connection))
+            with explained(self.database.name):
+                await replay(engine, self._spool)
+                async with engine.begin() as connection:
+                    self.run_id = await begin_run(connection, self.spider, self._listing)
+                    self.rates.add(await load_rates(connection))
         except BaseException:
             await self.database.close()
             raise
@@ -101,9 +102,12 @@ class Store:
                     await insert_rejections(connection, [line])
                 return
             except Exception as error:
-                logger.warning("A rejected item goes to the spool, not to rejected_items: %s", error)
+                logger.warning("A rejected item goes to the spool, not to rejected_items: %s", message(error))
         assert self._spool is not None
-        self._spool.put("rejected", [line])
+        try:
+            self._spool.put("rejected", [line])
+        except OSError as error:
+            logger.error("A rejected item is lost: neither the database nor the spool takes it (%s)", error)
 
     async def anchor(self, wanted: str) -> Anchor | None:
         """Return the newest crawl of this listing that is whole back to `wanted`; see `find_anchor`."""
@@ -135,5 +139,8 @@ class Store:
             )
 
     async def close(self) -> None:
-        """Give the connections back; may be called twice."""
+        """Give the connections back, after the rows that still wait were written; may be called twice."""
+        if self._writer is not None and self._indexer is not None:
+            await self._writer.close()
+            await self._indexer.close(0)
         await self.database.close()

@@ -15,6 +15,7 @@ from contextlib import suppress
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from outsourcing_spiders.storage.engine import message
 from outsourcing_spiders.storage.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -40,17 +41,25 @@ JOIN projects p USING (platform, external_id)
 WHERE s.platform = k.platform AND s.external_id = k.external_id
 """
 )
+# TRUNCATE fires no trigger for what hangs on the rows. Left there, such rows would be pending for ever.
+_DROP_ORPHANS = text(
+    """
+DELETE FROM project_search s USING unnest(CAST(:platforms AS text[]), CAST(:ids AS text[])) AS k(platform, external_id)
+WHERE s.platform = k.platform AND s.external_id = k.external_id AND s.search IS NULL
+AND NOT EXISTS (SELECT FROM projects p WHERE p.platform = s.platform AND p.external_id = s.external_id)
+"""
+)
 
 
 async def index_pending(engine: AsyncEngine, step: int = _STEP) -> int:
-    """Make up to `step` vectors and return how many were made; 0 when there is nothing to do."""
+    """Make up to `step` vectors and return how many rows were seen to; 0 when there is nothing to do."""
     async with engine.begin() as connection:
         keys = (await connection.execute(_LOCK, {"step": step})).all()
         if keys:
-            await connection.execute(
-                _INDEX,
-                {"platforms": [key.platform for key in keys], "ids": [key.external_id for key in keys]},
-            )
+            chosen = {"platforms": [key.platform for key in keys], "ids": [key.external_id for key in keys]}
+            indexed = await connection.execute(_INDEX, chosen)
+            if indexed.rowcount < len(keys):
+                await connection.execute(_DROP_ORPHANS, chosen)
         return len(keys)
 
 
@@ -74,7 +83,7 @@ class TextIndexer:
             while asyncio.get_running_loop().time() < deadline and await index_pending(self._engine):
                 pass
         except Exception as error:
-            logger.warning("Some texts are not indexed for search yet (%s); the next crawl does it", error)
+            logger.warning("Some texts are not indexed for search yet (%s); the next crawl does it", message(error))
 
     async def _run(self) -> None:
         while True:
@@ -86,5 +95,7 @@ class TextIndexer:
                         await self._writer.submitted()
             except Exception as error:
                 # Derived data: the crawl goes on without, and the rows stay marked.
-                logger.warning("Indexing texts for search failed (%s); trying again in %.0f s", error, _AFTER_ERROR)
+                logger.warning(
+                    "Indexing texts for search failed (%s); trying again in %.0f s", message(error), _AFTER_ERROR
+                )
                 await asyncio.sleep(_AFTER_ERROR)

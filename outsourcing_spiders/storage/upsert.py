@@ -37,7 +37,7 @@ _TYPED = ", ".join(f"{name} {projects.c[name].type.compile(_DIALECT)}" for name 
 # A full text stays when only a teaser comes; so do the better of two times, and dollars of an old budget.
 _KEEPS_TEXT = "p.description_complete AND NOT excluded.description_complete"
 _KEEPS_TIME = (
-    "p.posted_at IS NOT NULL AND excluded.posted_precision <> 'exact' AND (excluded.posted_at IS NULL OR "
+    "p.posted_at IS NOT NULL AND (excluded.posted_at IS NULL OR excluded.posted_precision <> 'exact' AND "
     "array_position(ARRAY['exact', 'minute', 'hour', 'day', 'unknown'], p.posted_precision) <= "
     "array_position(ARRAY['exact', 'minute', 'hour', 'day', 'unknown'], excluded.posted_precision))"
 )
@@ -72,7 +72,8 @@ def _is_news(stored: str, seen: str) -> str:
     return (
         f"(({', '.join(f'{stored}.{name}' for name in _COMPARED)})"
         f" IS DISTINCT FROM ({', '.join(f'{seen}.{name}' for name in _COMPARED)})"
-        f" OR ({seen}.posted_precision = 'exact' AND {stored}.posted_at IS DISTINCT FROM {seen}.posted_at)"
+        f" OR ({seen}.posted_precision = 'exact' AND {seen}.posted_at IS NOT NULL"
+        f" AND {stored}.posted_at IS DISTINCT FROM {seen}.posted_at)"
         f" OR (({seen}.description_complete OR NOT {stored}.description_complete)"
         f" AND ({stored}.description, {stored}.description_complete)"
         f" IS DISTINCT FROM ({seen}.description, {seen}.description_complete)))"
@@ -82,11 +83,13 @@ def _is_news(stored: str, seen: str) -> str:
 # The join leaves unchanged rows out before the insert touches them: a conflict that ends in no update still
 # locks its row, which writes to the log. The condition is asked again in the update, since another crawl
 # may have been faster. Rows are written in the order of their keys, so that two crawls never wait for each
-# other in a circle; rows that are only refreshed are skipped when somebody else holds them.
+# other in a circle; rows that are only refreshed are skipped when somebody else holds them. A row from the
+# spool says when it was seen: it never undoes what was seen later, it only makes the project older. Its clock
+# may be ahead of the server's, but nothing was seen in the future (`least` passes over null, which is now).
 UPSERT = text(
     f"""
 WITH incoming AS MATERIALIZED (
-    SELECT {", ".join(f"r.{name}" for name in _SENT)}, coalesce(r.seen_at, now()) AS seen_at
+    SELECT {", ".join(f"r.{name}" for name in _SENT)}, least(r.seen_at, now()) AS seen_at
     FROM json_to_recordset(CAST(convert_from(:rows, 'UTF8') AS json)) AS r({_TYPED}, seen_at timestamptz)
 ), written AS (
     INSERT INTO projects AS p ({", ".join(_SENT)}, first_seen_at, last_seen_at, changed_at)
@@ -96,7 +99,6 @@ WITH incoming AS MATERIALIZED (
     ORDER BY i.platform, i.external_id
     ON CONFLICT (platform, external_id) DO UPDATE SET
         {", ".join(_assignment(name) for name in _SENT if name not in ("platform", "external_id"))},
-        first_seen_at = least(p.first_seen_at, excluded.first_seen_at),
         last_seen_at = excluded.last_seen_at,
         changed_at = excluded.changed_at
     WHERE {_is_news("p", "excluded")} AND excluded.last_seen_at >= p.last_seen_at
@@ -104,10 +106,14 @@ WITH incoming AS MATERIALIZED (
 ), stale AS (
     SELECT s.platform, s.external_id, i.seen_at
     FROM incoming i JOIN projects s USING (platform, external_id)
-    WHERE NOT {_is_news("s", "i")} AND s.last_seen_at < i.seen_at - interval '{REFRESH_LAST_SEEN}'
+    WHERE (NOT {_is_news("s", "i")} AND s.last_seen_at < i.seen_at - interval '{REFRESH_LAST_SEEN}')
+        OR i.seen_at < s.first_seen_at
     FOR NO KEY UPDATE OF s SKIP LOCKED
 ), refreshed AS (
-    UPDATE projects p SET last_seen_at = stale.seen_at FROM stale
+    UPDATE projects p SET
+        first_seen_at = least(p.first_seen_at, stale.seen_at),
+        last_seen_at = greatest(p.last_seen_at, stale.seen_at)
+    FROM stale
     WHERE p.platform = stale.platform AND p.external_id = stale.external_id
 )
 SELECT count(*) FILTER (WHERE is_new) AS new, count(*) FILTER (WHERE NOT is_new) AS changed FROM written

@@ -55,9 +55,37 @@ class Totals:
 class Batch:
     """Rows that are stored together. After `stored` their fate is known: in `refused`, or safe."""
 
-    stored: asyncio.Future[None]
     rows: list[PreparedRow] = field(default_factory=list)
     refused: dict[tuple[str, str], str] = field(default_factory=dict)
+    _is_settled: bool = False
+    _error: StorageError | None = None
+    _waiters: list[asyncio.Future[None]] = field(default_factory=list)
+
+    @property
+    def stored(self) -> asyncio.Future[None]:
+        """Return a new future, done when the fate of the rows is known; raises `StorageError` for lost rows.
+
+        Each who waits has a future of their own: one that many wait for is cancelled with the first of them.
+        """
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        if self._is_settled:
+            self.settle(self._error)
+        return waiter
+
+    def settle(self, error: StorageError | None = None) -> None:
+        """Tell all who wait, and will, that the fate of the rows is known."""
+        self._is_settled, self._error = True, error
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+                # Should nobody wait any more, it is in the log already.
+                waiter.exception()
 
 
 class Writer:
@@ -98,7 +126,10 @@ class Writer:
         if waiting and len(waiting[-1].rows) < self._max_batch:
             batch = waiting[-1]
         else:
-            batch = Batch(asyncio.get_running_loop().create_future())
+            batch = Batch()
+            if self._task.done():
+                batch.settle(StorageError("a row was submitted after the writer was closed"))
+                return batch
             waiting.append(batch)
             self._wake.set()
             self._idle.clear()
@@ -120,10 +151,11 @@ class Writer:
         await self._busy.wait()
 
     async def close(self) -> None:
-        """Write what still waits, then end."""
+        """Write what still waits, then end; may be called twice."""
         self._closing = True
         self._wake.set()
-        await self._task
+        # Not `await self._task`: who gives up waiting would cancel it.
+        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         while True:
@@ -131,12 +163,18 @@ class Writer:
                 batch = self._waiting.popleft()
                 try:
                     await self._store(batch)
+                    batch.settle()
                 except Exception as error:
                     # A crawl waits for this task: it must outlive anything, a bug in it included.
                     logger.exception("A batch of %d rows could not be stored", len(batch.rows))
                     self._give_up(batch, error)
-                if not batch.stored.done():
-                    batch.stored.set_result(None)
+                except asyncio.CancelledError as error:
+                    # The loop is being shut down, or somebody cancels what is not theirs.
+                    for abandoned in (batch, *self._waiting):
+                        self._give_up(abandoned, error)
+                    self._waiting.clear()
+                    self._idle.set()
+                    raise
             self._idle.set()
             self._busy.clear()
             if self._closing:
@@ -196,13 +234,16 @@ class Writer:
                 "%s. The rows go to %s; the next crawl or `scrapy db replay` stores them",
                 str(error).rstrip("."), self._spool.folder,
             )  # fmt: skip
-            self._on_failure(error)
+            try:
+                self._on_failure(error)
+            except Exception:
+                logger.exception("The crawl could not be told that storing failed")
 
     def _put_to_spool(self, rows: list[PreparedRow]) -> None:
         seen_at = datetime.now(UTC)
         self._spool.put("projects", (stamped(row.line, seen_at) for row in rows))
 
-    def _give_up(self, batch: Batch, error: Exception) -> None:
+    def _give_up(self, batch: Batch, error: BaseException) -> None:
         """After an error that should not be: the spool takes the batch, or those who wait are told."""
         failure = StorageError(f"storing failed: {message(error)}")
         failure.__cause__ = error
@@ -211,17 +252,12 @@ class Writer:
         try:
             self._put_to_spool(rows)
         except Exception as spool_error:
-            if not batch.stored.done():
-                batch.stored.set_exception(
-                    StorageError(
-                        f"{len(rows)} rows are lost: neither the database nor the spool takes them ({spool_error})"
-                    )
-                )
-                # Those who wait see it; should nobody wait any more, it is in the log already.
-                batch.stored.exception()
+            lost = f"{len(rows)} rows are lost: neither the database nor the spool takes them ({spool_error})"
+            batch.settle(StorageError(lost))
             return
         self.totals.spooled += len(rows)
         self.totals.merged += len(batch.rows) - len(rows)
+        batch.settle()
 
 
 def _key(row: PreparedRow) -> tuple[str, str]:

@@ -96,13 +96,17 @@ def _create_tables() -> None:
         sa.Column("changed_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("platform", "external_id", name="pk_projects"),
         sa.CheckConstraint(
-            "status IN ('open', 'closed', 'awarded', 'cancelled', 'unknown')", name="ck_projects_status"
+            "status IN ('open', 'closed', 'awarded', 'cancelled', 'unknown')", name=op.f("ck_projects_status")
         ),
-        sa.CheckConstraint("pricing IN ('fixed', 'hourly', 'daily', 'monthly', 'unknown')", name="ck_projects_pricing"),
-        sa.CheckConstraint("work_mode IN ('remote', 'onsite', 'hybrid', 'unknown')", name="ck_projects_work_mode"),
+        sa.CheckConstraint(
+            "pricing IN ('fixed', 'hourly', 'daily', 'monthly', 'unknown')", name=op.f("ck_projects_pricing")
+        ),
+        sa.CheckConstraint(
+            "work_mode IN ('remote', 'onsite', 'hybrid', 'unknown')", name=op.f("ck_projects_work_mode")
+        ),
         sa.CheckConstraint(
             "posted_precision IN ('exact', 'minute', 'hour', 'day', 'unknown')",
-            name="ck_projects_posted_precision",
+            name=op.f("ck_projects_posted_precision"),
         ),
         postgresql_with={"fillfactor": 85},
     )
@@ -192,7 +196,7 @@ def _create_tables() -> None:
         sa.Column("source", sa.Text, nullable=False, comment="the platform that told it, or ecb"),
         sa.Column("usd_per_unit", sa.Numeric, nullable=False),
         sa.PrimaryKeyConstraint("currency", "day", "source", name="pk_exchange_rates"),
-        sa.CheckConstraint("usd_per_unit > 0", name="ck_exchange_rates_usd_per_unit"),
+        sa.CheckConstraint("usd_per_unit > 0", name=op.f("ck_exchange_rates_usd_per_unit")),
     )
 
 
@@ -216,12 +220,13 @@ SELECT CASE language
 $$
 """
 
-# A tsvector holds at most 1 MB: 50,000 characters never reach it.
+# A tsvector holds at most 1 MB: three times 50,000 characters never reach it. One text that did would keep
+# all others from being indexed.
 _SEARCH_VECTOR = """
 CREATE FUNCTION project_search_vector(title text, description text, skills text[], language text)
 RETURNS tsvector LANGUAGE sql STABLE PARALLEL SAFE AS $$
-SELECT setweight(to_tsvector(project_search_configuration(language), title), 'A')
-    || setweight(to_tsvector('pg_catalog.simple', array_to_string(skills, ' ')), 'B')
+SELECT setweight(to_tsvector(project_search_configuration(language), left(title, 50000)), 'A')
+    || setweight(to_tsvector('pg_catalog.simple', left(array_to_string(skills, ' '), 50000)), 'B')
     || setweight(to_tsvector(project_search_configuration(language), left(coalesce(description, ''), 50000)), 'C')
 $$
 """
