@@ -47,9 +47,9 @@ DATABASE_URL = os.environ.get("DATABASE_URL", "")
 DATABASE_MIGRATE = True
 DATABASE_RETRY_SECONDS = 30.0
 """How long an unreachable server is waited for in mid-crawl, before rows go to SPOOL_FOLDER."""
-DATA_FOLDER = Path(os.environ.get("OUTSOURCING_SPIDERS_DATA") or user_data_path("outsourcing_spiders"))
-EMBEDDED_POSTGRES_FOLDER = DATA_FOLDER / "postgresql" if os.environ.get("OUTSOURCING_SPIDERS_DATA") else default_root()
-SPOOL_FOLDER = DATA_FOLDER / "spool"
+_data_folder = Path(os.environ.get("OUTSOURCING_SPIDERS_DATA") or user_data_path("outsourcing_spiders"))
+EMBEDDED_POSTGRES_FOLDER = _data_folder / "postgresql" if os.environ.get("OUTSOURCING_SPIDERS_DATA") else default_root()
+SPOOL_FOLDER = _data_folder / "spool"
 TEXT_INDEX_SECONDS = 2.0
 """How long the end of a crawl may take to index texts for search; the next crawl does the rest."""
 

@@ -92,7 +92,7 @@ def _lines(status: Status) -> list[str]:
     lines.append(f"Rows waiting on disk to be stored: {waiting}{others}")
     if status.psql:
         lines.append("To look into the database: scrapy db psql")
-        lines.append(f"  or, while a crawl runs: {status.psql}" if status.embedded_folder else f"  or: {status.psql}")
+        lines.append(f"  or, while a crawl runs: {status.psql}" if status.embedded else f"  or: {status.psql}")
     if status.advice:
         lines.append(status.advice)
     return lines

@@ -48,7 +48,8 @@ class Command(crawl.Command):
         super().process_options(args, opts)
         if not prepare(self.settings).get("LOG_FILE"):
             # The last line says it, once, with what to do; a log file keeps it where it happened.
-            logging.getLogger("outsourcing_spiders.middlewares.outcomes").addFilter(_is_no_error)
+            for name in ("middlewares.outcomes", "platforms.json_api"):
+                logging.getLogger(f"outsourcing_spiders.{name}").addFilter(_tells_no_outcome)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Run the spider that `args` names, to its end."""
@@ -162,5 +163,5 @@ def _raised_by(task: asyncio.Future[Any]) -> list[BaseException]:
     return [error] if error else []
 
 
-def _is_no_error(record: logging.LogRecord) -> bool:
-    return record.levelno < logging.ERROR
+def _tells_no_outcome(record: logging.LogRecord) -> bool:
+    return not any(isinstance(argument, Outcome) for argument in record.args or ())

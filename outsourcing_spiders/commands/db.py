@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -77,7 +78,7 @@ class Command(ScrapyCommand):
         status = add("status", "Say where the data is, how much there is, and what waits to be done")
         status.add_argument("--json", action="store_true", help="as one JSON object")
         psql = add("psql", "Open psql on the database; the embedded server runs as long as it is open")
-        psql.add_argument("psql_arguments", metavar="ARGUMENTS", nargs=argparse.REMAINDER, help="for psql itself")
+        psql.add_argument("-c", "--command", action="append", default=[], metavar="SQL", help="run this and leave")
         add("upgrade", "Apply the migrations that are missing")
         add("replay", "Store the rows that a crawl had to leave on disk")
         add_arguments(add("export", "Write a table to a file", EXPORT_HELP))
@@ -129,13 +130,13 @@ class Command(ScrapyCommand):
 
     async def _psql(self, opts: argparse.Namespace) -> None:
         async with self._unchecked() as database:
-            command, environment = database.psql()
+            command = shlex.split(database.psql_command)
+            command += [part for statement in opts.command for part in ("--command", statement)]
             # Ctrl-C is for psql: it ends a query, not the session.
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, int)
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *command, *opts.psql_arguments, env=os.environ | environment
-                )
+                environment = os.environ | database.psql_environment
+                process = await asyncio.create_subprocess_exec(*command, env=environment)
             except FileNotFoundError:
                 raise StorageError("psql is not installed; install PostgreSQL's client programs") from None
             self.exitcode = await process.wait()
@@ -169,6 +170,8 @@ class Command(ScrapyCommand):
             f"Stored {done.rows} projects from {done.files} files: {done.new} new, {done.changed} changed, "
             f"{unchanged} known already, {done.rejected} rejected; and {rejections} files of rejected items."
         )
+        if done.set_aside:
+            _out(f"{done.set_aside} files could not be read in whole; they are kept in {spool.folder} as *.unreadable.")
         if waiting.files_of_other_databases:
             _out(
                 f"{waiting.files_of_other_databases} files in {self._spool_root} are of other databases; to store "

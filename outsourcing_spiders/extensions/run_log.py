@@ -12,6 +12,7 @@ from scrapy.exceptions import NotConfigured
 
 from outsourcing_spiders.outcomes import CloseReason, Outcome
 from outsourcing_spiders.pipelines.storage import StoragePipeline
+from outsourcing_spiders.storage.engine import message
 from outsourcing_spiders.storage.writer import Totals
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class RunLog:
         try:
             await store.finish(reason=reason, whole_since=whole, counts=counts, stats=details | ours)
         except Exception as error:
-            logger.error("The end of this crawl could not be logged in crawl_runs: %s", error)
+            logger.error("The end of this crawl could not be logged in crawl_runs: %s", message(error))
         if store.run_id is None:
             # The database was never open: why is said already, and there is nothing to sum up.
             return
@@ -87,8 +88,9 @@ class RunLog:
         self, name: str, reason: str, totals: Totals, scraped: int, requests: int, ours: dict[str, Any], database: str
     ) -> list[str]:
         seconds = (datetime.now(UTC) - self._started).total_seconds()
+        found, asked = _counting(scraped, "project"), _counting(requests, "request")
         lines = [
-            f"{name} {reason.replace('_', ' ')}: {scraped} projects from {requests} requests in {seconds:.0f} s",
+            f"{name} {reason.replace('_', ' ')}: {_counting(scraped, 'project')} from {_counting(requests, 'request')} in {seconds:.0f} s",
             f"  stored    {totals.new} new, {totals.changed} changed, {totals.unchanged} unchanged"
             + (f", {totals.merged} met twice" if totals.merged else ""),
         ]
@@ -106,6 +108,10 @@ class RunLog:
 
 
 _READ_TO_THE_END = frozenset({CloseReason.FINISHED.value, CloseReason.UP_TO_DATE.value})
+
+
+def _counting(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _counted(stats: dict[str, Any], prefix: str) -> str:

@@ -10,8 +10,6 @@ import msgspec
 # outright, and none of the others survives a CSV, an XML feed or a terminal unharmed.
 _UNSTORABLE = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\ud800-\udfff]")
 _LINE_BREAKS = re.compile("\r\n?|\v|\f|\x85|\u2028")
-# Begins where a run of blanks does: else the time for a long run would grow with its square.
-_TRAILING_BLANKS = re.compile(r"(?<![ \t])[ \t]+\n")
 _MANY_BLANK_LINES = re.compile(r"\n{3,}")
 
 _encode = msgspec.json.Encoder().encode
@@ -62,7 +60,7 @@ def clean_paragraphs(text: str) -> str:
         text = drop_unstorable(text)
     if "\n" in text:
         if " \n" in text or "\t\n" in text:
-            text = _TRAILING_BLANKS.sub("\n", text)
+            text = "\n".join([line.rstrip() for line in text.split("\n")])
         if "\n\n\n" in text:
             text = _MANY_BLANK_LINES.sub("\n\n", text)
     return text.strip()

@@ -13,6 +13,7 @@ from scrapy.exceptions import DropItem, NotConfigured
 
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.outcomes import StorageError
+from outsourcing_spiders.platforms.base import PlatformSpider
 from outsourcing_spiders.storage.engine import Database
 from outsourcing_spiders.storage.rows import prepare
 from outsourcing_spiders.storage.store import Store
@@ -43,8 +44,10 @@ class StoragePipeline:
         """Make the pipeline; raises `NotConfigured` where nothing is to be stored."""
         if not crawler.settings.getbool("STORAGE_ENABLED"):
             raise NotConfigured("STORAGE_ENABLED is off")
+        if not isinstance(crawler.spider, PlatformSpider):
+            raise NotConfigured("it stores what the spiders of this project find, no others")
         pipeline = cls(crawler)
-        spider: Any = crawler.spider
+        spider = crawler.spider
         settings = crawler.settings
         pipeline.store = Store(
             Database(

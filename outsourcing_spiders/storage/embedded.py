@@ -227,7 +227,7 @@ class EmbeddedPostgres:
                 f"The server in {self.root} did not stop within {_STOP_TIMEOUT} s: see {self._log}.",
                 output + self._read_log(),
             )
-        logger.info("Embedded PostgreSQL stopped: %s", self.root)
+        logger.debug("Embedded PostgreSQL stopped: %s", self.root)
         return True
 
     def _ask(self) -> Answer:
@@ -267,7 +267,7 @@ class EmbeddedPostgres:
         begin = self._log.stat().st_size if self._log.exists() else 0
         succeeded, output = self._run("pg_ctl", "-w", "-t", str(math.ceil(left)), "-l", self._log, "start")
         if succeeded:
-            logger.info("Embedded PostgreSQL %s started: %s", self.server_version, self.root)
+            logger.debug("Embedded PostgreSQL %s started: %s", self.server_version, self.root)
         elif self._ask() is Answer.NONE:
             output += self._read_log(begin)
             if "shared memory block" in output:

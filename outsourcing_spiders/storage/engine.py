@@ -78,6 +78,13 @@ class Database:
             return self._embedded.psql_command
         return f"psql '{_without_password(self.dsn)}'"
 
+    @property
+    def psql_environment(self) -> dict[str, str]:
+        """Return the environment that `psql_command` needs beside: the password, where there is one."""
+        parts = urlsplit(self.dsn)
+        password = dict(parse_qsl(parts.query)).get("password") or unquote(parts.password or "")
+        return {"PGPASSWORD": password} if password else {}
+
     async def open(self) -> Self:
         """Start the embedded server if this is it, connect, and bring the schema up to date."""
         try:

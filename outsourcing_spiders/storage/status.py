@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -140,7 +140,7 @@ async def gather(url: str, *, embedded_root: Path, spool_root: Path) -> Status:
             return status
     async with database:
         status.spool = spool_facts(spool_root, database.dsn)
-        status.psql = shown_command(database)
+        status.psql = database.psql_command
         status.host = None if database.is_embedded else _host(database.dsn)
         status.schema, status.schema_revision = await database.schema_state()
         status.advice = advice(status.schema, status.schema_revision)
@@ -185,15 +185,6 @@ def spool_facts(root: Path, dsn: str) -> SpoolFacts:
     except OSError as error:
         raise StorageError(f"{error.filename} cannot be read ({error.strerror}): make it readable for you.") from error
     return SpoolFacts(str(spool.folder if files else root), len(files), rows, everybody - len(files))
-
-
-def shown_command(database: Database) -> str:
-    """Return the ``psql`` command of a database; a password among the options of its address is left out."""
-    if database.is_embedded:
-        return database.psql_command
-    parts = urlsplit(database.psql_command.removeprefix("psql '").removesuffix("'"))
-    options = [(name, value) for name, value in parse_qsl(parts.query) if "password" not in name.lower()]
-    return f"psql '{urlunsplit(parts._replace(query=urlencode(options, safe='/')))}'"
 
 
 async def _gather(connection: AsyncConnection, status: Status) -> None:

@@ -80,52 +80,71 @@ def _is_news(stored: str, seen: str) -> str:
     )
 
 
-# The join leaves unchanged rows out before the insert touches them: a conflict that ends in no update still
-# locks its row, which writes to the log. The condition is asked again in the update, since another crawl
-# may have been faster. Rows are written in the order of their keys, so that two crawls never wait for each
-# other in a circle; rows that are only refreshed are skipped when somebody else holds them. A row from the
-# spool says when it was seen: it never undoes what was seen later, it only makes the project older. Its clock
-# may be ahead of the server's, but nothing was seen in the future (`least` passes over null, which is now).
+# Each row looks its project up by its key (the lateral join, which OFFSET keeps from being made a join of two
+# tables): a plan that was made while the table was small would otherwise read all of it for each batch.
+_INCOMING = f"""
+SELECT r.*, s.is_news, s.first_seen_at AS known_since, s.last_seen_at AS known_until
+FROM (
+    SELECT {", ".join(_SENT)}, least(seen_at, now()) AS seen_at
+    FROM json_to_recordset(CAST(convert_from(:rows, 'UTF8') AS json)) AS sent({_TYPED}, seen_at timestamptz)
+) AS r
+LEFT JOIN LATERAL (
+    SELECT p.first_seen_at, p.last_seen_at, {_is_news("p", "r")} AS is_news FROM projects p
+    WHERE p.platform = r.platform AND p.external_id = r.external_id OFFSET 0
+) AS s ON true
+"""  # noqa: S608 - made of column names, nothing from outside
+_IS_STALE = f"((NOT is_news AND known_until < seen_at - interval '{REFRESH_LAST_SEEN}') OR seen_at < known_since)"
+
+# Unchanged rows are left out before the insert touches them: a conflict that ends in no update still locks its
+# row, which writes to the log. The condition is asked again in the update, since another crawl may have been
+# faster. Rows are written in the order of their keys, so that two crawls never wait for each other in a circle.
+# A row from the spool says when it was seen: it never undoes what was seen later, it only makes the project
+# older. Its clock may be ahead of the server's, but nothing was seen in the future (`least` passes over null,
+# which is now).
 UPSERT = text(
     f"""
-WITH incoming AS MATERIALIZED (
-    SELECT {", ".join(f"r.{name}" for name in _SENT)}, least(r.seen_at, now()) AS seen_at
-    FROM json_to_recordset(CAST(convert_from(:rows, 'UTF8') AS json)) AS r({_TYPED}, seen_at timestamptz)
-), written AS (
+WITH incoming AS MATERIALIZED ({_INCOMING}), written AS (
     INSERT INTO projects AS p ({", ".join(_SENT)}, first_seen_at, last_seen_at, changed_at)
-    SELECT {", ".join(f"i.{name}" for name in _SENT)}, i.seen_at, i.seen_at, i.seen_at
-    FROM incoming i LEFT JOIN projects s USING (platform, external_id)
-    WHERE s.platform IS NULL OR ({_is_news("s", "i")} AND i.seen_at >= s.last_seen_at)
-    ORDER BY i.platform, i.external_id
+    SELECT {", ".join(_SENT)}, seen_at, seen_at, seen_at FROM incoming
+    WHERE known_until IS NULL OR (is_news AND seen_at >= known_until)
+    ORDER BY platform, external_id
     ON CONFLICT (platform, external_id) DO UPDATE SET
         {", ".join(_assignment(name) for name in _SENT if name not in ("platform", "external_id"))},
         last_seen_at = excluded.last_seen_at,
         changed_at = excluded.changed_at
     WHERE {_is_news("p", "excluded")} AND excluded.last_seen_at >= p.last_seen_at
     RETURNING (xmax = 0) AS is_new
-), stale AS (
-    SELECT s.platform, s.external_id, i.seen_at
-    FROM incoming i JOIN projects s USING (platform, external_id)
-    WHERE (NOT {_is_news("s", "i")} AND s.last_seen_at < i.seen_at - interval '{REFRESH_LAST_SEEN}')
-        OR i.seen_at < s.first_seen_at
-    FOR NO KEY UPDATE OF s SKIP LOCKED
-), refreshed AS (
-    UPDATE projects p SET
-        first_seen_at = least(p.first_seen_at, stale.seen_at),
-        last_seen_at = greatest(p.last_seen_at, stale.seen_at)
-    FROM stale
-    WHERE p.platform = stale.platform AND p.external_id = stale.external_id
 )
-SELECT count(*) FILTER (WHERE is_new) AS new, count(*) FILTER (WHERE NOT is_new) AS changed FROM written
-"""  # noqa: S608 - made of column names, nothing from outside
+SELECT
+    (SELECT count(*) FROM written WHERE is_new) AS new,
+    (SELECT count(*) FROM written WHERE NOT is_new) AS changed,
+    (SELECT count(*) FROM incoming WHERE {_IS_STALE}) AS stale
+"""  # noqa: S608
+).bindparams(bindparam("rows", type_=LargeBinary))
+
+# Rows that somebody else holds are passed over: who holds them renews them.
+_REFRESH = text(
+    f"""
+WITH stale AS MATERIALIZED (SELECT platform, external_id, seen_at FROM ({_INCOMING}) AS i WHERE {_IS_STALE}),
+free AS (
+    SELECT p.platform, p.external_id, stale.seen_at FROM stale JOIN projects p USING (platform, external_id)
+    FOR NO KEY UPDATE OF p SKIP LOCKED
+)
+UPDATE projects p SET
+    first_seen_at = least(p.first_seen_at, free.seen_at),
+    last_seen_at = greatest(p.last_seen_at, free.seen_at)
+FROM free WHERE p.platform = free.platform AND p.external_id = free.external_id
+"""  # noqa: S608
 ).bindparams(bindparam("rows", type_=LargeBinary))
 
 
 async def upsert(connection: AsyncConnection, lines: Iterable[bytes]) -> Stored:
     """Store rows that `rows.prepare` made, one for each project, sorted by key; what is left was unchanged."""
-    document = b"[" + b",".join(lines) + b"]"
-    row = (await connection.execute(UPSERT, {"rows": document})).one()
-    return Stored(row.new, row.changed)
+    rows = {"rows": b"[" + b",".join(lines) + b"]"}
+    new, changed, stale = (await connection.execute(UPSERT, rows)).one()
+    if stale:
+        await connection.execute(_REFRESH, rows)
+    return Stored(new, changed)
 
 
 async def upsert_by_halves(

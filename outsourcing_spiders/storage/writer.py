@@ -107,7 +107,8 @@ class Writer:
     ) -> None:
         self.totals = Totals()
         self.failure: StorageError | None = None
-        self._engine = engine
+        # One statement is a transaction of its own: to begin and to commit one would be two more round trips.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._spool = spool
         self._retry_for = retry_for
         self._on_failure = on_failure
@@ -158,6 +159,17 @@ class Writer:
         await asyncio.wait([self._task])
 
     async def _run(self) -> None:
+        try:
+            await self._work()
+        except asyncio.CancelledError as error:
+            # The loop is being shut down, or somebody cancels what is not theirs.
+            for batch in self._waiting:
+                self._give_up(batch, error)
+            self._waiting.clear()
+            self._idle.set()
+            raise
+
+    async def _work(self) -> None:
         while True:
             while self._waiting:
                 batch = self._waiting.popleft()
@@ -168,12 +180,8 @@ class Writer:
                     # A crawl waits for this task: it must outlive anything, a bug in it included.
                     logger.exception("A batch of %d rows could not be stored", len(batch.rows))
                     self._give_up(batch, error)
-                except asyncio.CancelledError as error:
-                    # The loop is being shut down, or somebody cancels what is not theirs.
-                    for abandoned in (batch, *self._waiting):
-                        self._give_up(abandoned, error)
-                    self._waiting.clear()
-                    self._idle.set()
+                except asyncio.CancelledError:
+                    self._waiting.appendleft(batch)
                     raise
             self._idle.set()
             self._busy.clear()
@@ -208,7 +216,7 @@ class Writer:
         pause = _FIRST_PAUSE
         while True:
             try:
-                async with self._engine.begin() as connection:
+                async with self._engine.connect() as connection:
                     return await upsert(connection, lines)
             except Exception as error:
                 if is_refusal(error):

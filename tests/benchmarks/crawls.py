@@ -32,7 +32,20 @@ from outsourcing_spiders.storage.embedded import EmbeddedPostgres
 from outsourcing_spiders.storage.engine import create_engine, normalize_url
 from outsourcing_spiders.storage.text_search import index_pending
 
-OURS = ["crawl", "freelancer", "-a", "full=1", "-s", "RATE_LIMIT=", "-s", "TEXT_INDEX_SECONDS=0", "-s", "PROGRESS=off"]
+# The stand-in sets no pace, so a page is asked for while others are worked on.
+OURS = [
+    "crawl",
+    "freelancer",
+    "-a",
+    "full=1",
+    "-s",
+    "RATE_LIMIT=",
+    "-s",
+    "CONCURRENT_REQUESTS=3",
+    "-s",
+    "CONCURRENT_REQUESTS_PER_DOMAIN=3",
+]
+OURS += ["-s", "TEXT_INDEX_SECONDS=0", "-s", "PROGRESS=off"]
 SLOW_PAGES = 20
 
 

@@ -363,6 +363,16 @@ class TestCancelling:
         assert crawl.writer.totals == Totals(spooled=5)
         assert (crawl.spooled(), len(crawl.failures)) == (5, 1)
 
+    async def test_an_idle_writer_loses_nothing_that_comes_at_that_moment(self, start: Start) -> None:
+        crawl = start()
+        await crawl.writer.drained()
+        waiting = asyncio.create_task(crawl.store(*prepared([project(1)])))
+        await asyncio.sleep(0)
+        crawl.writer._task.cancel()
+        async with asyncio.timeout(5):
+            assert await waiting == [None]
+        assert crawl.writer.totals == Totals(spooled=1)
+
 
 class TestBatch:
     async def test_who_comes_late_is_told_too(self) -> None:
