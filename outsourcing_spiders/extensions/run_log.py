@@ -90,7 +90,7 @@ class RunLog:
         seconds = (datetime.now(UTC) - self._started).total_seconds()
         found, asked = _counting(scraped, "project"), _counting(requests, "request")
         lines = [
-            f"{name} {reason.replace('_', ' ')}: {_counting(scraped, 'project')} from {_counting(requests, 'request')} in {seconds:.0f} s",
+            f"{name} {reason.replace('_', ' ')}: {found} from {asked} in {seconds:.0f} s",
             f"  stored    {totals.new} new, {totals.changed} changed, {totals.unchanged} unchanged"
             + (f", {totals.merged} met twice" if totals.merged else ""),
         ]

@@ -32,20 +32,17 @@ from outsourcing_spiders.storage.embedded import EmbeddedPostgres
 from outsourcing_spiders.storage.engine import create_engine, normalize_url
 from outsourcing_spiders.storage.text_search import index_pending
 
+OURS = ["crawl", "freelancer", "-a", "full=1"]
 # The stand-in sets no pace, so a page is asked for while others are worked on.
-OURS = [
-    "crawl",
-    "freelancer",
-    "-a",
-    "full=1",
-    "-s",
-    "RATE_LIMIT=",
-    "-s",
-    "CONCURRENT_REQUESTS=3",
-    "-s",
-    "CONCURRENT_REQUESTS_PER_DOMAIN=3",
-]
-OURS += ["-s", "TEXT_INDEX_SECONDS=0", "-s", "PROGRESS=off"]
+UNPACED = {
+    "DOWNLOAD_DELAY": 0,
+    "RATE_LIMIT": [],
+    "CONCURRENT_REQUESTS": 3,
+    "CONCURRENT_REQUESTS_PER_DOMAIN": 3,
+    "TEXT_INDEX_SECONDS": 0,
+    "PROGRESS": "off",
+    "EXTENSIONS": project_settings.EXTENSIONS | {"stopwatch.Stopwatch": 1},
+}
 SLOW_PAGES = 20
 
 
@@ -131,9 +128,8 @@ def run(contender: Contender, base_url: str, server: EmbeddedPostgres, base: Pat
     asyncio.run(empty(server.url))
     result = base / "stopwatch.json"
     arguments = [part.format(folder=base) for part in contender.arguments]
-    settings = {"STOPWATCH_FILE": str(result), "EXTENSIONS": {"stopwatch.Stopwatch": 1}} | contender.settings
-    if contender.in_project:
-        settings |= {"EXTENSIONS": project_settings.EXTENSIONS | {"stopwatch.Stopwatch": 1}, "DOWNLOAD_DELAY": 0}
+    settings = UNPACED if contender.in_project else {"EXTENSIONS": {"stopwatch.Stopwatch": 1}}
+    settings = settings | contender.settings | {"STOPWATCH_FILE": str(result)}
     command = [sys.executable, "-m", "scrapy", *arguments, "-a", f"base_url={base_url}", "--loglevel", "WARNING"]
     for name, value in settings.items():
         command += ["-s", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]

@@ -21,6 +21,7 @@ import pyarrow.parquet
 import pytest
 from _databases import address, data_folder, make_database, server, store  # noqa: F401
 from _databases import execute as execute_sql
+from conftest import Server
 from scrapy.cmdline import execute
 
 import outsourcing_spiders
@@ -148,7 +149,7 @@ def test_status_of_a_database_in_use(data_folder: Path, filled: str) -> None:  #
     assert "Texts waiting to be indexed for search: 3" in lines
     assert "Items rejected in the last 24 hours: 1" in lines
     assert not any("\x1b" in line for line in lines)
-    psql = next(line.partition(": ")[2] for line in lines if line.startswith("To look into"))
+    psql = next(line.partition(": ")[2] for line in lines if line.startswith("  or: "))
     assert shlex.split(psql)[0] == "psql"
     assert shlex.split(psql)[1].startswith("postgresql://postgres@")
 
@@ -196,6 +197,20 @@ def test_status_of_the_embedded_database(server: EmbeddedPostgres, data_folder: 
     assert (status["embedded"], status["folder"]) == (True, str(data_folder / "postgresql"))
     assert status["psql"] == server.psql_command
     assert server.is_running()
+
+
+def test_psql_starts_the_embedded_server_and_asks_it(data_folder: Path, filled: str) -> None:  # noqa: F811
+    url = f"DATABASE_URL={filled}"
+    asked = scrapy_db(data_folder, "psql", "-c", "SELECT title FROM projects ORDER BY platform, external_id", "-s", url)
+    assert "Größe, 日本語" in asked.stdout
+    assert 'column "nonsense" does not exist' in scrapy_db(data_folder, "psql", "-c", "SELECT nonsense", code=1).stderr
+
+
+def test_psql_needs_no_password_on_its_command_line(tmp_path: Path, oldest_server: Server) -> None:
+    url = oldest_server.url("postgres")
+    asked = scrapy_db(tmp_path, "psql", "-c", "SELECT current_user, 6 * 7", DATABASE_URL=url)
+    assert "tester" in asked.stdout
+    assert "42" in asked.stdout
 
 
 @pytest.mark.parametrize(

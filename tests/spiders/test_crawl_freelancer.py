@@ -780,7 +780,7 @@ async def test_four_crawls_at_once_share_the_embedded_server_that_the_first_one_
         last = await process(site, data, DATABASE_URL="")
         log = await ended(last)
         assert last.returncode == 0
-        assert "freelancer up to date: 100 projects from 1 requests" in log
+        assert "freelancer up to date: 100 projects from 1 request in" in log
     written = [
         int(line.split(" new, ")[0].split()[-1]) for log in logs for line in log.splitlines() if " new, " in line
     ]

@@ -425,7 +425,7 @@ async def test_the_sums_are_right_under_faults_of_every_kind(
             raise ConnectionResetError("gone")
         stored = await upsert(connection, lines)
         if statements % 7 == 3:
-            raise ConnectionResetError("gone before the commit")
+            raise ConnectionResetError("gone with the answer")
         return stored
 
     monkeypatch.setattr(writer_module, "upsert", shaky)
@@ -439,7 +439,8 @@ async def test_the_sums_are_right_under_faults_of_every_kind(
     assert totals.accounted == 999
     assert totals.rejected == sum(1 for reason in refused if reason) == 10
     assert totals.retries > 3
-    assert await number(emptied, "SELECT count(*) FROM projects") == totals.new
+    # Where only the answer was lost, the same rows are met again and counted as unchanged.
+    assert await number(emptied, "SELECT count(*) FROM projects") == 300 >= totals.new
     assert await ask(emptied, "SELECT 1 FROM projects WHERE status = 'nonsense'") == []
 
 
