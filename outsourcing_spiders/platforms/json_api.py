@@ -144,6 +144,10 @@ class JsonApiSpider(PlatformSpider):
             raise self._refusal(response, "an error")
         return answer
 
+    def rows(self, response: Response) -> list[Row]:
+        """Return what one page of the listing holds, as the platform wrote it; for `scrapy shell`."""
+        return self._page(response)[0]
+
     def _page(self, response: Response) -> tuple[list[Row], int | None]:
         answer = self.answer(response)
         try:

@@ -79,6 +79,15 @@ def test_shell_reads_a_live_answer_interactively(site: StandInProcess) -> None:
     assert "items: 9" in ended.stdout
 
 
+def test_the_session_in_the_readme_runs(answer: Path) -> None:
+    lines = (REPOSITORY / "README.md").read_text().splitlines()
+    typed = [line.removeprefix(">>> ") for line in lines if line.startswith(">>> ")]
+    ended = scrapy("shell", "--spider=freelancer", str(answer), typed="\n".join(typed) + "\n")
+    assert len(typed) == 4
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "Budget(minimum=Decimal(" in ended.stdout
+
+
 def test_parse_shows_requests_and_cleaned_items(site: StandInProcess) -> None:
     page = page_with(site, '"title":""')
     ended = scrapy("parse", "--spider=freelancer", "--pipelines", "--nocolour", page)
