@@ -19,7 +19,7 @@ COMMANDS_MODULE = "outsourcing_spiders.commands"
 
 # Who we are. Scrapy's default names Scrapy; a platform should be able to reach whoever crawls.
 CONTACT = os.environ.get("CRAWLER_CONTACT", "")
-USER_AGENT = f"outsourcing_spiders/0.1 ({CONTACT or 'no contact given'}; +https://scrapy.org)"
+USER_AGENT = f"outsourcing_spiders/0.1 ({CONTACT or 'no contact given'})"
 
 # Politeness. Scrapy's defaults: robots.txt ignored, 16 requests at once, 8 to one host, no delay, 180 s.
 ROBOTSTXT_OBEY = True

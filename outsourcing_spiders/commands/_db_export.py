@@ -27,7 +27,7 @@ EXPORT_HELP = (
     "Write a table to a file: one consistent snapshot, sorted by key, values as they are stored. In particular nothing "
     "guards a text that begins with =, +, - or @ against a spreadsheet that takes it for a formula: import CSV with "
     'the columns set to text. In CSV, nothing at all is null, and "" is an empty text. In Parquet, amounts are '
-    "decimal128(38, 10); a column with a value that does not fit becomes text, and that is said."
+    "decimal128(38, 18); a column with a value that does not fit becomes text, and that is said."
 )
 
 

@@ -1,8 +1,8 @@
 """Parquet with the types of the database, made of the JSON that PostgreSQL sends: Arrow parses that in C++.
 
-Times are ``timestamp[us, UTC]``, lists of texts ``list<string>``, objects texts of JSON. Amounts, whose columns
-have no fixed scale in the database, are ``decimal128(38, 10)``, a rate of exchange ``decimal128(38, 32)``. If one value
-of a column does not fit there without rounding, the whole column is text, with every digit, and is named in
+Times are ``timestamp[us, UTC]``, lists of texts ``list<string>``, objects texts of JSON. Amounts, whose columns have no
+fixed scale in the database, are ``decimal128(38, 18)``, which holds all digits of the averages that platforms
+compute. If one value of a column does not fit there, the whole column is text, with every digit, and is named in
 `ParquetEncoder.as_text`. ``crawl_runs.whole_since``, which may be ``-infinity``, is always text.
 """
 
@@ -23,9 +23,7 @@ from outsourcing_spiders.outcomes import StorageError
 from outsourcing_spiders.storage.export import JsonLinesEncoder, Selection, json_value
 from outsourcing_spiders.storage.export_file import Output
 
-_PRECISION, _SCALE = 38, 10
-_SCALES = {"usd_per_unit": 32}
-"""One unit of a currency is worth little, and a quotient of two rates has 28 digits."""
+_PRECISION, _SCALE = 38, 18
 _MAY_BE_INFINITE = {"whole_since"}
 # A dictionary of values that are hardly ever the same is only a detour.
 _UNLIKE = {"url", "title", "description", "external_id", "extra", "payload", "stats", "fingerprint", "id"}
@@ -124,7 +122,7 @@ class ParquetEncoder:
             case _ if column.name in self.as_text or column.name in _MAY_BE_INFINITE:
                 return pa.string()
             case Numeric():
-                return pa.decimal128(_PRECISION, _SCALES.get(column.name, _SCALE))
+                return pa.decimal128(_PRECISION, _SCALE)
             case DateTime():
                 return pa.timestamp("us", "UTC")
             case ARRAY():
@@ -164,8 +162,7 @@ class _Stream(io.RawIOBase):
 
 def _does_not_fit(column: Column[Any]) -> str:
     # NaN is greater than any number here, and so does not fit either.
-    scale = _SCALES.get(column.name, _SCALE)
-    return f"abs(t.{column.name}) >= 1e{_PRECISION - scale} OR scale(trim_scale(t.{column.name})) > {scale}"
+    return f"abs(t.{column.name}) >= 1e{_PRECISION - _SCALE} OR scale(trim_scale(t.{column.name})) > {_SCALE}"
 
 
 def _repeats(column: Column[Any]) -> bool:

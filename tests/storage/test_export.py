@@ -181,7 +181,7 @@ async def test_parquet_holds_every_value_with_its_type(database: Database) -> No
     schema = pa.parquet.read_schema(io.BytesIO(data))
     types = ("posted_at", "skills", "budget_max", "client_verified", "bid_count", "title", "extra")
     assert [str(schema.field(name).type) for name in types] == [
-        "timestamp[us, tz=UTC]", "list<element: string>", "decimal128(38, 10)", "bool", "int32", "string", "string"
+        "timestamp[us, tz=UTC]", "list<element: string>", "decimal128(38, 18)", "bool", "int32", "string", "string"
     ]  # fmt: skip
     columns = [pa.parquet.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(i) for i in range(len(schema))]
     assert {column.compression for column in columns} == {"ZSTD"}
@@ -190,7 +190,7 @@ async def test_parquet_holds_every_value_with_its_type(database: Database) -> No
     assert not {"title", "description", "url"} & with_dictionary
 
 
-@pytest.mark.parametrize("amount", ["0.00000000001", "1" + "0" * 28, "NaN"])
+@pytest.mark.parametrize("amount", ["0.0000000000000000001", "1" + "0" * 28, "NaN"])
 async def test_parquet_does_not_round(server: EmbeddedPostgres, database: Database, amount: str) -> None:  # noqa: F811
     await execute(server, "exported", f"UPDATE projects SET budget_min = '{amount}' WHERE external_id = '9'")
     try:
