@@ -91,6 +91,8 @@ class TextIndexer:
             await asyncio.sleep(_QUIET)
             try:
                 while self._writer.is_idle:
+                    # Before the look, not after it: what is submitted and stored meanwhile may have been missed.
+                    self._writer.forget_submissions()
                     if not await index_pending(self._engine):
                         await self._writer.submitted()
             except Exception as error:

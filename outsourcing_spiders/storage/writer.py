@@ -117,7 +117,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._busy = asyncio.Event()
+        self._submitted = asyncio.Event()
         self._closing = False
         self._task = asyncio.create_task(self._run(), name="writer")
 
@@ -134,7 +134,7 @@ class Writer:
             waiting.append(batch)
             self._wake.set()
             self._idle.clear()
-            self._busy.set()
+            self._submitted.set()
         batch.rows.append(row)
         return batch
 
@@ -147,9 +147,13 @@ class Writer:
         """Wait until nothing waits and nothing is being written."""
         await self._idle.wait()
 
+    def forget_submissions(self) -> None:
+        """Let `submitted` wait for a row that comes from now on."""
+        self._submitted.clear()
+
     async def submitted(self) -> None:
-        """Wait until a row was submitted since the writer was last idle."""
-        await self._busy.wait()
+        """Wait until a row was submitted since `forget_submissions`."""
+        await self._submitted.wait()
 
     async def close(self) -> None:
         """Write what still waits, then end; may be called twice."""
@@ -184,7 +188,6 @@ class Writer:
                     self._waiting.appendleft(batch)
                     raise
             self._idle.set()
-            self._busy.clear()
             if self._closing:
                 return
             self._wake.clear()

@@ -177,6 +177,25 @@ class TestIndexer:
             await _until_indexed(engine, i + 1)
         await indexer.close(0)
 
+    async def test_a_row_that_is_stored_during_a_look_is_not_missed(
+        self, engine: AsyncEngine, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(text_search, "_QUIET", 0)
+        looks = 0
+
+        async def slow(engine: AsyncEngine) -> int:
+            nonlocal looks
+            looks += 1
+            made = await index_pending(engine)
+            if looks == 1:
+                await writer.submit(*prepared([project(1)])).stored
+            return made
+
+        monkeypatch.setattr(text_search, "index_pending", slow)
+        indexer = TextIndexer(engine, writer)
+        await _until_indexed(engine, 1)
+        await indexer.close(0)
+
     async def test_close_indexes_the_rest(self, engine: AsyncEngine, writer: Writer) -> None:
         indexer = TextIndexer(engine, writer)
         await put(engine, *(project(i) for i in range(250)))
