@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, get_args
 
 from outsourcing_spiders.items import Budget, Client, Period, Precision, Project, Status, WorkMode
+from outsourcing_spiders.parsing.dates import CLOCK_SKEW
 from outsourcing_spiders.parsing.dates import EARLIEST, LATEST
 from outsourcing_spiders.parsing.money import currency_code, decimal_or_none, int_or_none
 from outsourcing_spiders.parsing.rates import ExchangeRates, to_usd
@@ -34,7 +35,6 @@ _MAX_RATING = Decimal(5)
 _MIN_EXPONENT = -20
 _MAX_COUNT = 2**31 - 1
 _MAX_ID, _MAX_URL, _MAX_TITLE, _MAX_DESCRIPTION = 255, 4_000, 1_000, 200_000
-_CLOCK_SKEW = timedelta(days=1)
 # What values of a wrong type cause, and which fields must be of which type for that not to happen.
 _MISTYPED = (ArithmeticError, AttributeError, RecursionError, TypeError, ValueError)
 _KINDS: dict[type, dict[str, type]] = {
@@ -225,7 +225,7 @@ def _drop_unstorable(project: Project, unusable: list[str]) -> None:
 def _validate_times(project: Project, unusable: list[str], now: datetime) -> None:
     if project.posted_at is not None:
         project.posted_at = _utc(project.posted_at)
-        if project.posted_at is None or not EARLIEST <= project.posted_at <= now + _CLOCK_SKEW:
+        if project.posted_at is None or not EARLIEST <= project.posted_at <= now + CLOCK_SKEW:
             project.posted_at = None
             unusable.append("posted_at")
     if project.closes_at is not None:

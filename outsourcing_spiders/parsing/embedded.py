@@ -1,0 +1,310 @@
+"""Read the data that pages carry for their own scripts, which is more exact than what they show.
+
+Every reader tells two failures apart, since they mean different things to who has to mend a spider: the data are
+not there (`StateMissing`: another page, a challenge, a new layout), or they are there and cannot be read
+(`StateUnreadable`). Both are `ValueError`, and neither quotes the page.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from parsel import Selector
+
+from outsourcing_spiders.parsing import devalue, javascript
+
+LONGEST = 32 * 1024 * 1024
+"""Characters of a page or a script; more is no state of a page."""
+_MOST_OCCURRENCES = 16
+# An entity-escaped attribute or script may have been escaped once more by a template.
+_MOST_ESCAPES = 2
+_DEEPEST = 200
+_JSON = json.JSONDecoder(strict=False)
+_BEFORE_JSON = re.compile(r"(?:\s|//|/\*|\*/|<!--|<!\[CDATA\[)*")
+_AFTER_JSON = re.compile(r"(?:\s|;|//|/\*|\*/|-->|\]\]>)*\Z")
+_BLANK = re.compile(r"\s*")
+_SCRIPT_TAGS = {False: re.compile("<(?:script|SCRIPT)"), True: re.compile("</(?:script|SCRIPT)")}
+_ESCAPED = re.compile(r"&(?:quot|amp|lt|gt|apos|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
+
+
+class StateMissing(ValueError):
+    """The page does not hold the data that were looked for; the message says what that was."""
+
+
+class StateUnreadable(ValueError):
+    """The data are where they should be, but not in a form that is known; the message says why."""
+
+
+def state_after(page: str, marker: str) -> Any:
+    """Return the value that a script of the page writes after `marker`, such as ``window.stateData=``.
+
+    `page` is a whole page, of which only the scripts count, or the text of one script. Blanks around the
+    marker's ``=`` or ``:`` do not matter. Of several such places the first with an object or array in JSON
+    counts, then the first with one in JavaScript, then the first with anything else that is a literal; a call
+    such as ``(function(a){return {…}}(1))`` is read too.
+    """
+    _check_size(page)
+    places = list(_places(page, marker))
+    if not places:
+        raise StateMissing(f"no {marker!r} in the page's scripts")
+    reasons: list[str] = []
+    for place in places:
+        if page[place : place + 1] in ("{", "["):
+            try:
+                return _JSON.raw_decode(page, place)[0]
+            except (ValueError, RecursionError) as error:
+                reasons.append(_reason(error))
+    others: list[Any] = []
+    for place in places:
+        try:
+            value = _read_javascript(page, place)
+        except ValueError as error:
+            reasons.append(str(error))
+            continue
+        if isinstance(value, (dict, list)):
+            return value
+        others.append(value)
+    if others:
+        return others[0]
+    raise StateUnreadable(f"{marker!r} is there, but not followed by readable data: {reasons[0]}")
+
+
+def state_in_attribute(page: Selector, element: str, attribute: str) -> Any:
+    """Return the JSON in an attribute of an element, given as a CSS selector, such as ``#vue-container``.
+
+    The name may be one that CSS and XPath cannot say, such as ``:results-initials``. The JSON may be
+    entity-escaped once more than HTML wants.
+    """
+    texts = [
+        found.root.attrib[attribute] for found in page.css(element) if attribute in getattr(found.root, "attrib", ())
+    ]
+    if not texts:
+        raise StateMissing(f"no {element!r} with an attribute {attribute!r} in the page")
+    return _first_readable(texts, f"the attribute {attribute!r}")
+
+
+def state_in_script(page: Selector, attribute: str, value: str) -> Any:
+    """Return the JSON that is the text of the ``<script>`` whose `attribute` has this value.
+
+    For instance ``id`` and ``__NEXT_DATA__``, or ``data-component-name`` and ``ProjectSearch``.
+    """
+    return _first_readable(_scripts(page, attribute, value), f"the script with {attribute}={value!r}")
+
+
+def nuxt_state(page: Selector, *path: str | int) -> Any:
+    """Return what is at `path` in the state of a Nuxt page, of either generation.
+
+    Nuxt 3 has ``__NUXT_DATA__`` (see `devalue.unflatten`, whose result this is: the same object can be in
+    several places, and in itself); Nuxt 2 has ``window.__NUXT__=(function(a,b){return {…}}(…))``, of which
+    only that form is read, and a plain object.
+    """
+    try:
+        flat = state_in_script(page, "id", "__NUXT_DATA__")
+    except StateMissing:
+        scripts = [script.root.text or "" for script in page.xpath('//script[contains(., "__NUXT__")]')]
+        if not scripts:
+            raise StateMissing("neither __NUXT_DATA__ nor window.__NUXT__ in the page") from None
+        return _at_path(state_after(";\n".join(["", *scripts]), "window.__NUXT__="), path)
+    try:
+        return devalue.unflatten(flat, *path)
+    except devalue.PathMissing as error:
+        raise StateMissing(f"{error} of __NUXT_DATA__") from None
+    except ValueError as error:
+        raise StateUnreadable(f"__NUXT_DATA__ is there, but not readable: {error}") from None
+
+
+def job_postings(page: Selector) -> list[dict[str, Any]]:
+    """Return the page's JSON-LD nodes of type ``JobPosting``, at least one, in the page's order.
+
+    They may stand in lists, in ``@graph`` or inside other nodes. Keys come with a small first letter, as
+    schema.org has them: some pages write ``Value`` or ``Identifier``. A script that cannot be read does not
+    keep the others from being read.
+    """
+    scripts = [
+        script.root.text or ""
+        for script in page.xpath("//script[@type]")
+        if script.root.attrib["type"].strip().lower().startswith("application/ld+json")
+    ]
+    found: list[dict[str, Any]] = []
+    broken: list[str] = []
+    for text in scripts:
+        try:
+            found += _postings(decode_json(text))
+        except ValueError as error:
+            broken.append(str(error))
+    if found:
+        return found
+    if broken:
+        raise StateUnreadable(f"{len(broken)} of {len(scripts)} JSON-LD scripts are not readable: {broken[0]}")
+    raise StateMissing(f"no JobPosting in the {len(scripts)} JSON-LD scripts of the page")
+
+
+def decode_json(text: str) -> Any:
+    """Return the value of a text that is JSON, or was meant to be; raises `ValueError` saying why not.
+
+    Forgiven are control characters in texts, entity escapes around the whole, comment and CDATA marks
+    around it, and what JavaScript allows beyond JSON.
+    """
+    _check_size(text)
+    try:
+        return _whole_json(text)
+    except ValueError as error:
+        reason = error
+    for _ in range(_MOST_ESCAPES):
+        if not _ESCAPED.search(text):
+            break
+        text = html.unescape(text)
+        try:
+            return _whole_json(text)
+        except ValueError:
+            continue
+    start = _end(_BEFORE_JSON, text)
+    if text[start : start + 1] in ("{", "["):
+        try:
+            value, end = javascript.read_literal(text, start)
+        except ValueError:
+            raise reason from None
+        if _AFTER_JSON.match(text, end):
+            return value
+    raise reason
+
+
+def _read_javascript(text: str, at: int) -> Any:
+    """Return the literal, or what the function call returns, that begins at `at`."""
+    if text.startswith(("(", "function"), at):
+        return javascript.read_call(text, at)[0]
+    return javascript.read_literal(text, at)[0]
+
+
+def _whole_json(text: str) -> Any:
+    start = _end(_BEFORE_JSON, text)
+    try:
+        value, end = _JSON.raw_decode(text, start)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_reason(error)) from None
+    if not _AFTER_JSON.match(text, end):
+        raise ValueError(f"more text after the data, at character {end}")
+    return value
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int = 0) -> int:
+    found = pattern.match(text, at)
+    return at if found is None else found.end()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}"
+    return "nested too deep" if isinstance(error, RecursionError) else str(error)
+
+
+def _check_size(text: str) -> None:
+    if len(text) > LONGEST:
+        raise StateUnreadable(f"{len(text)} characters are more than {LONGEST}")
+
+
+def _places(page: str, marker: str) -> Iterator[int]:
+    """Give where values begin after the marker, in scripts only."""
+    pattern = _marker(marker)
+    boundaries = _boundaries(page)
+    boundary, in_script = next(boundaries)
+    count = 0
+    for found in pattern.finditer(page):
+        while boundary <= found.start():
+            boundary, in_script = next(boundaries)
+        before = page[max(found.start() - 1, 0) : found.start()]
+        if not in_script or before.isalnum() or before in ("_", "$", ".", "\\"):
+            continue
+        yield found.end()
+        count += 1
+        if count == _MOST_OCCURRENCES:
+            return
+
+
+def _boundaries(page: str) -> Iterator[tuple[int, bool]]:
+    """Give where each part of a page ends, and whether it is in a script; the text of one script is one part."""
+    in_script = not page.startswith("<", _end(_BLANK, page))
+    if not in_script:
+        start = 0
+        while (found := _SCRIPT_TAGS[in_script].search(page, start)) is not None:
+            yield found.start(), in_script
+            start, in_script = found.end(), not in_script
+    yield len(page) + 1, in_script
+
+
+@lru_cache(maxsize=64)
+def _marker(marker: str) -> re.Pattern[str]:
+    name, sign = marker.strip()[:-1].rstrip(), marker.strip()[-1:]
+    if sign not in ("=", ":") or not name:
+        raise TypeError(f"a marker is a name with = or : after it, not {marker!r}")
+    return re.compile(rf"{re.escape(name)}\s*{sign}(?!=)\s*")
+
+
+def _scripts(page: Selector, attribute: str, value: str) -> list[str]:
+    scripts = page.xpath("//script[@*[name()=$name]=$value]", name=attribute, value=value)
+    if not scripts:
+        raise StateMissing(f"no script with {attribute}={value!r} in the page")
+    return [script.root.text or "" for script in scripts]
+
+
+def _first_readable(texts: list[str], what: str) -> Any:
+    reasons: list[str] = []
+    for text in texts:
+        try:
+            return decode_json(text)
+        except ValueError as error:
+            reasons.append(str(error))
+    raise StateUnreadable(f"{what} is there, but not readable: {reasons[0]}")
+
+
+def _at_path(value: Any, path: tuple[str | int, ...]) -> Any:
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            raise StateMissing(f"no {step!r} in the state of window.__NUXT__") from None
+    return value
+
+
+def _postings(value: Any) -> Iterator[dict[str, Any]]:
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(reversed(node))
+        elif isinstance(node, dict):
+            if any(_is_posting(node.get(key)) for key in ("@type", "@Type", "type")):
+                yield _with_small_keys(node)
+            else:
+                waiting.extend(reversed(node.values()))
+
+
+def _is_posting(kind: object) -> bool:
+    kinds = kind if isinstance(kind, list) else [kind]
+    return any(isinstance(name, str) and re.split("[/:#]", name)[-1] == "JobPosting" for name in kinds)
+
+
+def _with_small_keys(node: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise ValueError("a JobPosting that is nested too deep")
+    if isinstance(node, list):
+        return [_with_small_keys(inner, depth + 1) for inner in node]
+    if not isinstance(node, dict):
+        return node
+    small: dict[str, Any] = {}
+    for key, value in node.items():
+        spelled = _small(key)
+        # A key that is spelled right wins over its twin.
+        if spelled == key or spelled not in node:
+            small[spelled] = _with_small_keys(value, depth + 1)
+    return small
+
+
+def _small(key: str) -> str:
+    at = 1 if key.startswith("@") else 0
+    return key[:at] + key[at : at + 1].lower() + key[at + 1 :]
