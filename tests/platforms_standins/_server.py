@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import gzip
 import json
 import os
 import re
@@ -30,41 +29,20 @@ from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
+from platforms_standins._blocks import BLOCKS
+from platforms_standins._blocks import HTML_TYPE as HTML_TYPE
+from platforms_standins._blocks import JSON_TYPE as JSON_TYPE
+from platforms_standins._blocks import Answer as Answer
 
 JSON = dict[str, Any]
-JSON_TYPE = "application/json"
-HTML_TYPE = "text/html; charset=utf-8"
-
-CHALLENGE_PAGE = """<!DOCTYPE html>
-<html lang="en-US"><head><title>Just a moment...</title><meta name="robots" content="noindex,nofollow"></head>
-<body><h1>Checking your browser</h1><noscript>Enable JavaScript and cookies to continue</noscript>
-<form id="challenge-form" action="/?__cf_chl_f_tk=standin" method="POST"></form>
-<script src="/cdn-cgi/challenge-platform/h/b/orchestrate/chl_page/v1"></script></body></html>
-"""
-
-
-@dataclass(slots=True)
-class Answer:
-    """What a handler answers. `packed` is the gzip form of the body where it is at hand already."""
-
-    body: bytes
-    status: int = 200
-    content_type: str = JSON_TYPE
-    headers: dict[str, str] = field(default_factory=dict)
-    packed: bytes | None = None
-
-    def pack(self) -> bytes:
-        """Return the body compressed, and keep it for the next time."""
-        if self.packed is None:
-            self.packed = gzip.compress(self.body, 1, mtime=0)
-        return self.packed
 
 
 @dataclass(slots=True)
 class Seen:
     """One request as it arrived; `at` is monotonic seconds, `status` 0 while unanswered or when it was cut off.
 
-    `query` has a list for names that end with `[]`, else the last value. `headers` has lower-case names.
+    `query` has a list for names that end with `[]`, else the last value. `headers` has lower-case names. `body` is
+    what was posted.
     """
 
     at: float
@@ -73,6 +51,7 @@ class Seen:
     query: dict[str, str | list[str]]
     headers: dict[str, str]
     status: int = 0
+    body: str = ""
 
 
 @dataclass(slots=True)
@@ -102,10 +81,15 @@ class StandIn:
     Use it as an async context manager; `base_url` is known inside.
     """
 
+    #: Methods that any path may be asked with.
+    methods: tuple[str, ...] = ("GET", "HEAD")
+    #: Text and status of `/robots.txt`; without a text it is a path as any other.
+    robots: str | None = None
+    robots_status = 200
     #: Kinds of `fail` that any platform knows; the rest reaches the handlers as `alteration`.
     COMMON_FAULTS = (
         "status",
-        "challenge",
+        *BLOCKS,
         "error_envelope",
         "truncated",
         "reset",
@@ -130,6 +114,7 @@ class StandIn:
         self.requests: list[Seen] = []
         self.faults: list[Fault] = []
         self.alteration: str | None = None
+        self.sent = b""
         self._port = port
         self._started = time.monotonic()
         self._admitted: deque[float] = deque()
@@ -174,8 +159,8 @@ class StandIn:
         Which requests: `path` (part of the path), `from_offset`, then of those that match: `after` (leave the
         first N alone), `times` (only the next N), `every` (each K-th). With neither it stays until `heal()`.
         What happens, by `kind`: `status` (with `status`, default 500; `retry_after` seconds, as an HTTP date
-        with `retry_after_date`; `new_errors` chooses the form of the body), `challenge` (HTML page, 200
-        unless `status`), `error_envelope` (error body with 200), `truncated` (fewer bytes than
+        with `retry_after_date`; `new_errors` chooses the form of the body), those of `_blocks.BLOCKS` such as
+        `challenge` (`status` overrules theirs), `error_envelope` (error body with 200), `truncated` (fewer bytes than
         Content-Length), `reset`, `slow` (`delay` seconds, then the real answer), `invalid_json`,
         `empty_body`, and the platform's own.
         """
@@ -243,17 +228,22 @@ class StandIn:
         self.requests.append(seen)
         if not request.headers.get("User-Agent"):
             return self._cut(request)
+        sent = await request.read() if request.method == "POST" else b""
+        seen.body = sent.decode("utf-8", "replace")
         answer, fault = None, None
         headers = self._rate_headers(request)
         if headers.pop("refused", None):
             answer = self.error(429, request)
         else:
+            self.sent = sent
             fault = self._due(request)
             if fault is not None and fault.kind == "reset":
                 return self._cut(request, reset=True)
             if fault is not None and fault.delay:
                 await asyncio.sleep(fault.delay)
             answer = self._faulty(fault, request) if fault is not None else None
+            # Another request may have come while this one was delayed.
+            self.sent = sent
             answer = answer or self.answer(request, fault.kind if fault is not None else None)
         seen.status = answer.status
         answer_headers = {"Date": formatdate(self.clock(), usegmt=True), **headers, **answer.headers}
@@ -268,11 +258,16 @@ class StandIn:
         return web.Response(body=body, status=answer.status, headers=answer_headers)
 
     def answer(self, request: web.BaseRequest, alteration: str | None) -> Answer:
-        """Let the handler of the request's path answer; `alteration` is a fault that only it can work."""
+        """Let the handler of the request's path answer; `alteration` is a fault that only it can work.
+
+        What was posted is in `self.sent`.
+        """
+        if request.path == "/robots.txt" and self.robots is not None:
+            return Answer(self.robots.encode(), self.robots_status, "text/plain; charset=utf-8")
         for pattern, handler in self._routes:
             match = pattern.fullmatch(request.path)
             if match:
-                if request.method not in ("GET", "HEAD"):
+                if request.method not in self.methods:
                     return self.error(405, request)
                 # Handlers are plain functions: no other request comes between this and the answer.
                 self.alteration = alteration
@@ -286,8 +281,8 @@ class StandIn:
                 moment = formatdate(self.clock() + fault.retry_after, usegmt=True)
                 answer.headers["Retry-After"] = moment if fault.retry_after_date else str(fault.retry_after)
             return answer
-        if fault.kind == "challenge":
-            return Answer(CHALLENGE_PAGE.encode(), fault.status or 200, HTML_TYPE, {"cf-mitigated": "challenge"})
+        if fault.kind in BLOCKS:
+            return BLOCKS[fault.kind](request.path_qs, fault.status)
         if fault.kind == "error_envelope":
             return self.error(200, request, fault.new_errors)
         if fault.kind == "invalid_json":
@@ -301,11 +296,12 @@ class StandIn:
         longest = max(window for _, window in self.rate_windows)
         while self._admitted and self._admitted[0] <= now - longest:
             self._admitted.popleft()
-        first = self.rate_windows[0][0]
-        told = ", ".join([str(first)] + [f"{limit};window={window:g}" for limit, window in self.rate_windows])
+        # A limit that is not enforced must not slow down a reader that obeys it.
+        windows = self.rate_windows if self.enforce_rate_limit else [(10**6, self.rate_windows[0][1])]
+        first = windows[0][0]
+        told = ", ".join([str(first)] + [f"{limit};window={window:g}" for limit, window in windows])
         headers = {"RateLimit-Limit": told}
         if not self.enforce_rate_limit:
-            # A limit that is not enforced must not slow down a reader that obeys it.
             return headers | {"RateLimit-Remaining": str(first - 1)}
         left = min(
             limit - sum(1 for moment in self._admitted if moment > now - window) for limit, window in self.rate_windows
