@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ class CloseReason(StrEnum):
     WRONG_ARGUMENT = "wrong_argument"
     DATABASE_UNREACHABLE = "database_unreachable"
     STORAGE_FAILED = "storage_failed"
+    FAILED = "failed"
 
     @property
     def is_success(self) -> bool:
@@ -29,10 +31,28 @@ class CloseReason(StrEnum):
         return self in (CloseReason.FINISHED, CloseReason.UP_TO_DATE, CloseReason.SHUTDOWN)
 
 
+SET_BY_USER = frozenset({"closespider_itemcount", "closespider_pagecount", "closespider_timeout"})
+"""Reasons of Scrapy's for which a crawl ends because the user set it a bound."""
+
+
+def close_reason(named: str) -> CloseReason:
+    """Return the reason of the closed list for what Scrapy calls `named`."""
+    if named in SET_BY_USER:
+        return CloseReason.SHUTDOWN
+    return CloseReason(named) if named in list(CloseReason) else CloseReason.FAILED
+
+
 class Outcome(Exception):
-    """An end of the crawl that has a name; its message is one sentence for the user."""
+    """An end of the crawl that has a name; its message is one sentence for the user.
+
+    `retry_at` (aware) is when the platform will let us in again, where it says so.
+    """
 
     reason: ClassVar[CloseReason]
+
+    def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
 
 
 class Unreachable(Outcome):
@@ -75,6 +95,18 @@ class WrongArgument(Outcome, ValueError):
     """A spider argument has no meaning. The message names the argument and what it may be."""
 
     reason = CloseReason.WRONG_ARGUMENT
+
+
+class PermissionRequired(Outcome):
+    """The platform's terms forbid programs. List it in PERMITTED_PLATFORMS if you have its permission."""
+
+    reason = CloseReason.PERMISSION_REQUIRED
+
+
+class Failed(Outcome):
+    """Something on our own side is missing or broken; the message says what to do."""
+
+    reason = CloseReason.FAILED
 
 
 class StorageError(Outcome):

@@ -31,13 +31,35 @@ DOWNLOAD_VERIFY_CERTIFICATES = True  # default: False
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024  # default: 1 GB
 DOWNLOAD_WARNSIZE = 16 * 1024 * 1024  # default: 32 MB
 COOKIES_ENABLED = False  # default: True
-# 429 is not retried at once: the platform asked for the opposite. Default: with 408 and 429.
-RETRY_HTTP_CODES = [500, 502, 503, 504, 520, 522, 524]
+REDIRECT_MAX_TIMES = 5  # default: 20
+# 429 and 503 are not retried at once, but by middlewares.pacing. Default: with 408, 429 and 503.
+RETRY_HTTP_CODES = [500, 502, 504, 520, 522, 524]
+# Requests wait where they can be dropped, and where they hold no place. Default: DownloaderAwarePriorityQueue.
+SCHEDULER_PRIORITY_QUEUE = "outsourcing_spiders.middlewares.pacing.PacedQueue"
 RATE_LIMIT: list[tuple[int, int]] = []
-"""``[(requests, seconds), ...]`` that a crawl keeps to, per host; read by middlewares.pacing."""
+"""``[(requests, seconds), ...]`` that a crawl keeps to, per host; read, as the next three, by middlewares.pacing."""
+RATE_LIMIT_PAUSE = 5.0
+"""Seconds of rest after a refusal (429, 503) that does not say for how long; doubled with each more."""
+RATE_LIMIT_RETRIES = 5
+"""How many refusals in a row are waited out before the crawl ends."""
+RATE_LIMIT_LONGEST_WAIT = 900.0
+"""Seconds of rest that a host may ask for before the crawl ends instead of waiting."""
+
+# A browser, for the spiders that need one; read by middlewares.browser.
+PLAYWRIGHT_CDP_URL = os.environ.get("PLAYWRIGHT_CDP_URL", "")
+"""A browser that runs already; empty: one is started."""
+PLAYWRIGHT_MAX_PAGES_PER_CONTEXT = 2  # in all contexts together. Default: CONCURRENT_REQUESTS
+PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT = 20_000  # milliseconds. Default: 30 s
 
 # Access to the platforms; read by the spiders of that name.
+PERMITTED_PLATFORMS = os.environ.get("PERMITTED_PLATFORMS", "")
+"""Platforms, separated by commas, that forbid programs, but permitted you to use one; read by middlewares.permission."""
 FREELANCER_TOKEN = os.environ.get("FREELANCER_TOKEN", "")
+
+BLOCK_GUARD = True
+"""False: an answer that is no page of the platform is only warned of; read by middlewares.block_guard."""
+REMEMBER_BLOCKS = True
+"""Leave a platform alone for a while that blocked us; False: ask it all the same. Read by middlewares.storage_ready."""
 
 # Storing; read by pipelines.storage.
 STORAGE_ENABLED = True
@@ -59,6 +81,7 @@ ITEM_PIPELINES = {
 }
 SPIDER_MIDDLEWARES = {
     "outsourcing_spiders.middlewares.outcomes.OutcomeMiddleware": 10,
+    "outsourcing_spiders.middlewares.permission.PermissionStartMiddleware": 15,
     "outsourcing_spiders.middlewares.storage_ready.StorageReadyMiddleware": 20,
     "outsourcing_spiders.middlewares.known_projects.KnownProjectsMiddleware": 900,
     # Each of these looks at every item that passes, for requests that no spider here makes. Default: on.
@@ -68,13 +91,33 @@ SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
 }
 DOWNLOADER_MIDDLEWARES = {
-    "outsourcing_spiders.middlewares.pacing.PacingMiddleware": 950,
+    # Before robots.txt is asked for, which touches the host, too.
+    "outsourcing_spiders.middlewares.permission.PermissionMiddleware": 50,
+    # In the place of Scrapy's own.
+    "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
+    "outsourcing_spiders.middlewares.robots.ObeyRobotsTxt": 100,
+    # Sees answers last, so that only good ones count as unchanged.
+    "outsourcing_spiders.middlewares.conditional.ConditionalMiddleware": 540,
+    # In the place of Scrapy's own, which carry tokens along and follow any address.
+    "scrapy.downloadermiddlewares.redirect.MetaRefreshMiddleware": None,
+    "scrapy.downloadermiddlewares.redirect.RedirectMiddleware": None,
+    "outsourcing_spiders.middlewares.redirects.MetaRefreshMiddleware": 580,
+    "outsourcing_spiders.middlewares.redirects.RedirectMiddleware": 600,
+    # Next to the downloader, when a request has all its headers.
+    "outsourcing_spiders.middlewares.rendering.RenderingMiddleware": 940,
+    # After robots.txt was asked for; sees answers before Scrapy's own retries (550) do.
+    "outsourcing_spiders.middlewares.pacing.PacingMiddleware": 583,
+    # Sees what was decompressed (590) before anything is asked again: a challenge is not waited for.
+    "outsourcing_spiders.middlewares.block_guard.BlockGuardMiddleware": 585,
 }
 EXTENSIONS = {
+    # For crawls that no command of ours starts.
+    "outsourcing_spiders.extensions.log_redaction.LogRedaction": 0,
     "outsourcing_spiders.extensions.garbage.GarbageCollection": 0,
     # Before RunLog, so that the bar is away when the summary comes.
     "outsourcing_spiders.extensions.progress.Progress": 5,
     "outsourcing_spiders.extensions.run_log.RunLog": 10,
+    "outsourcing_spiders.extensions.prompt_stop.PromptStop": 20,
     # Replaced by Progress. Default: on.
     "scrapy.extensions.logstats.LogStats": None,
 }
@@ -87,6 +130,11 @@ PROGRESS = "auto"
 """``auto``: a live line on a terminal, else a line in the log every PROGRESS_INTERVAL seconds. ``on``: the live
 line anywhere. ``off``: neither. Read by extensions.progress."""
 PROGRESS_INTERVAL = 30.0
+
+# One signal ends a crawl within seconds. Scrapy's default waits for all downloads that are under way.
+DOWNLOADER = "outsourcing_spiders.extensions.prompt_stop.StoppableDownloader"
+STOP_GRACE = 2.0
+"""Seconds that downloads and the database have left when the crawl is told to stop; read by extensions.prompt_stop."""
 
 # Speed. Scrapy's defaults: asyncio's own loop, Python's own thresholds, the source code of the callback parsed
 # again for each response (the linter looks for the same mistake).

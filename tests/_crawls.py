@@ -30,6 +30,8 @@ _FAST = {
     "PROGRESS": "off",
     "DOWNLOAD_DELAY": 0,
     "RATE_LIMIT": [],
+    "RATE_LIMIT_PAUSE": 0.05,
+    "RATE_LIMIT_RETRIES": 0,
     "TEXT_INDEX_SECONDS": 0,
 }
 

@@ -177,7 +177,7 @@ async def _shared_engine(server: Server, template: str) -> AsyncIterator[AsyncEn
 async def emptied(_shared_engine: AsyncEngine) -> AsyncEngine:
     """Engine of a database with the schema and no rows, which tests share: ten times faster than a new one."""
     async with _shared_engine.begin() as connection:
-        for table in ("projects", "rejected_items", "crawl_runs", "exchange_rates"):
+        for table in ("projects", "rejected_items", "crawl_runs", "exchange_rates", "platform_blocks", "kept_pages"):
             await connection.exec_driver_sql(f"DELETE FROM {table}")
     return _shared_engine
 
@@ -206,6 +206,10 @@ def scrapy(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 def scrapy_environment(data_folder: Path) -> dict[str, str]:
     """Return the environment for ``scrapy``: this machine's, without the settings of whoever runs the tests."""
-    ours = ("DATABASE_URL", "FREELANCER_TOKEN", "CRAWLER_CONTACT")
-    kept = {name: value for name, value in os.environ.items() if name not in ours and not name.startswith("SCRAPY")}
+    ours = ("DATABASE_URL", "FREELANCER_TOKEN", "CRAWLER_CONTACT", "PERMITTED_PLATFORMS", "PLAYWRIGHT_CDP_URL")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and not name.startswith("SCRAPY") and not name.lower().endswith("_proxy")
+    }
     return kept | {"OUTSOURCING_SPIDERS_DATA": str(data_folder), "PYTHONUNBUFFERED": "1"}

@@ -85,6 +85,7 @@ def test_only_documented_apis_are_read_without_asking_robots_txt(spider: type[Pl
     assert settings.getint("CONCURRENT_REQUESTS_PER_DOMAIN") == 1
     assert "CONTACT" not in (spider.custom_settings or {})
     assert "USER_AGENT" not in (spider.custom_settings or {})
+    assert "PERMITTED_PLATFORMS" not in (spider.custom_settings or {})
 
 
 @EVERY_SPIDER
@@ -205,7 +206,7 @@ def test_only_the_settings_read_the_environment() -> None:
     readers = {
         str(file.relative_to(PACKAGE))
         for file in PACKAGE.rglob("*.py")
-        if re.search(r"\benviron\b|\bgetenv\b", file.read_text())
+        if re.search(r"\bos\.environ\b|\bgetenv\b|import environ\b", file.read_text())
     }
     assert readers - exceptions == {"settings.py"}
 

@@ -8,6 +8,7 @@ from scrapy.settings import BaseSettings
 from scrapy.utils.misc import load_object
 
 from outsourcing_spiders.extensions.log_lines import make_readable
+from outsourcing_spiders.extensions.log_redaction import protect
 
 
 def store_nothing(settings: BaseSettings | None) -> None:
@@ -19,9 +20,16 @@ def store_nothing(settings: BaseSettings | None) -> None:
     settings.set("STORAGE_ENABLED", False, priority="project")
 
 
-def prepare(settings: BaseSettings | None) -> BaseSettings:
-    """Make the log readable and the event loop ready, after the command line was read."""
+def show_blocks(settings: BaseSettings | None) -> None:
+    """Let answers that are no page of the platform through, with a warning: a developer wants to look at them."""
     assert settings is not None
+    settings.set("BLOCK_GUARD", False, priority="project")
+
+
+def prepare(settings: BaseSettings | None) -> BaseSettings:
+    """Make the log safe and readable, and the event loop ready, after the command line was read."""
+    assert settings is not None
+    protect(settings)
     make_readable(settings)
     if path := settings["ASYNCIO_EVENT_LOOP"]:
         # Scrapy would make one of asyncio's own first and drop it, which ends in an "Exception ignored" when

@@ -22,13 +22,13 @@ from scrapy.commands import crawl
 from scrapy.crawler import Crawler
 
 from outsourcing_spiders.commands._preparation import prepare
-from outsourcing_spiders.outcomes import CloseReason, Outcome, WrongArgument
+from outsourcing_spiders.extensions.log_redaction import hide
+from outsourcing_spiders.middlewares.permission import missing_permission, permitted_platforms, unknown_names
+from outsourcing_spiders.outcomes import SET_BY_USER, CloseReason, Outcome, WrongArgument
 from outsourcing_spiders.platforms.base import PlatformSpider
 
 logger = logging.getLogger(__name__)
 
-_BOUNDS = frozenset({"closespider_itemcount", "closespider_pagecount", "closespider_timeout"})
-"""Reasons of Scrapy's that are what the user asked for."""
 _ADVICE = {
     "closespider_errorcount": "the spider made as many errors as CLOSESPIDER_ERRORCOUNT allows; see them in the log",
     "closespider_pagecount_no_item": "page after page held no project (CLOSESPIDER_PAGECOUNT_NO_ITEM)",
@@ -78,7 +78,6 @@ class Command(crawl.Command):
         # Scrapy imports the modules of all commands for each of them: `scrapy list` can do without SQLAlchemy.
         from outsourcing_spiders.storage.engine import Database
 
-        assert self.crawler_process is not None
         spidercls = self._spider(name)
         if issubclass(spidercls, PlatformSpider):
             spidercls.check_arguments(arguments)
@@ -86,6 +85,12 @@ class Command(crawl.Command):
         spider: Any = spidercls(**arguments)
         crawler = self._create_crawler(spidercls)
         settings = crawler.settings
+        permitted = permitted_platforms(settings)
+        assert self.crawler_process is not None
+        for sentence in unknown_names(permitted, self.crawler_process.spider_loader.list()):
+            logger.warning("%s", sentence)
+        if problem := missing_permission(spidercls, getattr(spider, "base_url", ""), permitted):
+            raise problem
         target = "stores nothing"
         if settings.getbool("STORAGE_ENABLED"):
             url, root = settings.get("DATABASE_URL") or "", Path(settings["EMBEDDED_POSTGRES_FOLDER"])
@@ -133,7 +138,7 @@ class Command(crawl.Command):
         if isinstance(error, BaseException):
             logger.debug("What ended the crawl", exc_info=error)
         end = "" if complaint.endswith((".", "?", "!")) else "."
-        sys.stderr.write(f"scrapy crawl {name}: {complaint}{end}\n")
+        sys.stderr.write(hide(f"scrapy crawl {name}: {complaint}{end}\n"))
 
 
 def judge(reason: str | None, outcome: object, stats: Mapping[str, Any]) -> str | None:
@@ -141,7 +146,7 @@ def judge(reason: str | None, outcome: object, stats: Mapping[str, Any]) -> str 
 
     `reason` is why it ended (``None``: nobody knows), `outcome` the `Outcome` that came with it, `stats` Scrapy's.
     """
-    if reason not in _BOUNDS and (reason not in list(CloseReason) or not CloseReason(reason).is_success):
+    if reason not in SET_BY_USER and (reason not in list(CloseReason) or not CloseReason(reason).is_success):
         said = outcome if isinstance(outcome, Outcome) else _ADVICE.get(reason, "see the log")
         return f"{(reason or 'aborted').replace('_', ' ')}: {said}"
     missing = [

@@ -22,11 +22,13 @@ from scrapy.commands import ScrapyCommand, ScrapyHelpFormatter
 from scrapy.utils.log import configure_logging
 
 from outsourcing_spiders.commands._db_export import EXPORT_HELP, add_arguments, encoder_of, opened, selected
+from outsourcing_spiders.commands._db_pages import described, listed
 from outsourcing_spiders.commands._db_status import rendered
 from outsourcing_spiders.outcomes import DatabaseUnreachable, StorageError
 from outsourcing_spiders.storage.engine import Database, explained
 from outsourcing_spiders.storage.export import WrongSelection, export
 from outsourcing_spiders.storage.export_file import ReaderGone, TargetExists, explained_output
+from outsourcing_spiders.storage.pages import kept_page, kept_pages
 from outsourcing_spiders.storage.replay import replay
 from outsourcing_spiders.storage.spool import Spool
 from outsourcing_spiders.storage.status import UncheckedDatabase, advice, gather, is_made, spool_facts
@@ -36,14 +38,14 @@ logger = logging.getLogger(__name__)
 
 
 class Command(ScrapyCommand):
-    """Serve ``scrapy db status | upgrade | export | replay``; exits with 2 for a wrong command line, 1 for the rest."""
+    """Serve ``scrapy db status | psql | export | pages | upgrade | replay``; exits with 2 for a wrong command line, 1 for the rest."""
 
     requires_project = True
     requires_crawler_process = False
 
     def syntax(self) -> str:
         """Return what follows the command's name."""
-        return "<status|psql|export|upgrade|replay> [options]"
+        return "<status|psql|export|pages|upgrade|replay> [options]"
 
     def short_desc(self) -> str:
         """Say in one line what it does."""
@@ -52,9 +54,9 @@ class Command(ScrapyCommand):
     def long_desc(self) -> str:
         """Say what there is."""
         return (
-            "Look at the database (status), ask it anything (psql), write a table to a file (export), bring its "
-            "schema up to date (upgrade), store what a crawl had to leave on disk (replay). 'scrapy db <name> -h' "
-            "says more of each."
+            "Look at the database (status), ask it anything (psql), write a table to a file (export), look at the "
+            "pages that ended crawls (pages), bring its schema up to date (upgrade), store what a crawl had to leave "
+            "on disk (replay). 'scrapy db <name> -h' says more of each."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -79,6 +81,8 @@ class Command(ScrapyCommand):
         status.add_argument("--json", action="store_true", help="as one JSON object")
         psql = add("psql", "Open psql on the database; the embedded server runs as long as it is open")
         psql.add_argument("-c", "--command", action="append", default=[], metavar="SQL", help="run this and leave")
+        pages = add("pages", "List the pages that ended crawls, or print one of them")
+        pages.add_argument("number", nargs="?", type=int, help="print the body of this one")
         add("upgrade", "Apply the migrations that are missing")
         add("replay", "Store the rows that a crawl had to leave on disk")
         add_arguments(add("export", "Write a table to a file", EXPORT_HELP))
@@ -102,6 +106,7 @@ class Command(ScrapyCommand):
             "status": self._status,
             "psql": self._psql,
             "export": self._export,
+            "pages": self._pages,
             "upgrade": self._upgrade,
             "replay": self._replay,
         }
@@ -145,7 +150,7 @@ class Command(ScrapyCommand):
         async with self._unchecked() as database:
             state, revision = await database.schema_state()
             if state == "newer":
-                raise StorageError(advice(state, revision))
+                raise StorageError(advice(state, revision) or state)
             if state == "current":
                 _out(f"{database.name} is up to date: schema revision {revision}.")
                 return
@@ -188,7 +193,7 @@ class Command(ScrapyCommand):
             async with self._unchecked() as database:
                 state, revision = await database.schema_state()
                 if state != "current":
-                    raise StorageError(advice(state, revision))
+                    raise StorageError(advice(state, revision) or state)
                 with explained(database.name):
                     count = await export(database.engine, selection, encoder)
         for column in getattr(encoder, "as_text", ()):
@@ -197,6 +202,26 @@ class Command(ScrapyCommand):
             f"{count:,} rows of {selection.table} written to {output.name} "
             f"({filesize.decimal(output.size)}, {time.monotonic() - started:.1f} s)"
         )
+
+    async def _pages(self, opts: argparse.Namespace) -> None:
+        if not self._url and not is_made(self._embedded_root):
+            raise StorageError(f"Nothing is stored yet in {self._embedded_root}: run a crawl first.")
+        async with self._unchecked() as database:
+            state, revision = await database.schema_state()
+            if state != "current":
+                raise StorageError(advice(state, revision) or state)
+            with explained(database.name):
+                async with database.engine.connect() as connection:
+                    if opts.number is None:
+                        _out(listed(await kept_pages(connection)))
+                        return
+                    page = await kept_page(connection, opts.number)
+        if page is None:
+            raise StorageError(f"There is no page {opts.number}; `scrapy db pages` lists them.")
+        self._say(described(page))
+        with explained_output("standard output"):
+            sys.stdout.buffer.write(page.body)
+            sys.stdout.flush()
 
     def _unchecked(self) -> UncheckedDatabase:
         return UncheckedDatabase(self._url, embedded_root=self._embedded_root)

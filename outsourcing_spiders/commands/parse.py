@@ -13,6 +13,7 @@ from scrapy.commands import parse
 from scrapy.exceptions import DropItem, ScrapyDeprecationWarning
 
 from outsourcing_spiders.commands._preparation import prepare, store_nothing
+from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import WrongArgument
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Command(parse.Command):
                 loader.load(opts.spider)(**opts.spargs)
         except WrongArgument as error:
             self.exitcode = 2
-            sys.stderr.write(f"scrapy parse: {error}\n")
+            sys.stderr.write(hide(f"scrapy parse: {error}\n"))
             return
         super().run(args, opts)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scrapy.commands import shell
 
-from outsourcing_spiders.commands._preparation import prepare, store_nothing
+from outsourcing_spiders.commands._preparation import prepare, show_blocks, store_nothing
 
 
 class Command(shell.Command):
@@ -16,6 +16,7 @@ class Command(shell.Command):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
         store_nothing(self.settings)
+        show_blocks(self.settings)
         super().process_options(args, opts)
         prepare(self.settings)
 

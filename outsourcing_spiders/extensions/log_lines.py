@@ -24,8 +24,6 @@ _NOISE = {
     "scrapy.crawler": ("Overridden settings",),
     # The command's first line and the summary say both, with more in them.
     "scrapy.core.engine": ("Spider opened", "Closing spider", "Spider closed"),
-    # It misses RefererMiddleware, which settings.py turns off.
-    "scrapy.downloadermiddlewares.redirect": ("scrapy.downloadermiddlewares.redirect.",),
     # `storage.engine` says in one line which revision the schema is now at.
     "alembic.runtime.plugins": ("setup plugin",),
     "alembic.runtime.migration": ("Context impl", "Will assume", "Running upgrade"),

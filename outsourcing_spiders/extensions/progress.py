@@ -16,6 +16,7 @@ from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
 
 from outsourcing_spiders.extensions.progress_display import Bar, Display, LogLine, State, Tally
+from outsourcing_spiders.middlewares.pacing import PacingMiddleware
 from outsourcing_spiders.outcomes import Outcome
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 
@@ -125,7 +126,7 @@ class Progress:
             rate=self._pace.note(now, read),
             elapsed=now - self._started,
             goal=None if bounded else stats.get("outsourcing/listing/total"),
-            ending=_ending(self._crawler),
+            ending=_ending(self._crawler) or _waiting(self._crawler),
         )
 
 
@@ -138,6 +139,11 @@ def _ending(crawler: Crawler) -> str:
     if isinstance(outcome, Outcome):
         return f"ending: {outcome.reason.replace('_', ' ')}"
     return "" if crawler.crawling else "ending"
+
+
+def _waiting(crawler: Crawler) -> str:
+    pacing = crawler.get_downloader_middleware(PacingMiddleware)
+    return pacing.waits() if pacing is not None else ""
 
 
 def _is_terminal() -> bool:

@@ -10,9 +10,13 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
-from outsourcing_spiders.outcomes import CloseReason, Outcome
+from outsourcing_spiders.extensions.log_redaction import hide_in
+from outsourcing_spiders.middlewares.conditional import ConditionalMiddleware
+from outsourcing_spiders.outcomes import CloseReason, Outcome, close_reason
 from outsourcing_spiders.pipelines.storage import StoragePipeline
+from outsourcing_spiders.storage.blocks import PAUSES
 from outsourcing_spiders.storage.engine import message
+from outsourcing_spiders.storage.store import Store
 from outsourcing_spiders.storage.writer import Totals
 
 logger = logging.getLogger(__name__)
@@ -71,8 +75,14 @@ class RunLog:
         }
         if isinstance(spider.outcome, Outcome):
             details["message"] = str(spider.outcome)
+        if (named := close_reason(reason)) != reason:
+            details["ended_by"] = reason
         try:
-            await store.finish(reason=reason, whole_since=whole, counts=counts, stats=details | ours)
+            await store.finish(reason=named, whole_since=whole, counts=counts, stats=hide_in(details | ours))
+            if whole is not None and (conditional := self._crawler.get_downloader_middleware(ConditionalMiddleware)):
+                await store.store_validators(conditional.found)
+            if requests and store.is_open:
+                await _note_block(store, spider, named)
         except Exception as error:
             logger.error("The end of this crawl could not be logged in crawl_runs: %s", message(error))
         if store.run_id is None:
@@ -107,7 +117,17 @@ class RunLog:
         return lines
 
 
-_READ_TO_THE_END = frozenset({CloseReason.FINISHED.value, CloseReason.UP_TO_DATE.value})
+async def _note_block(store: Store, spider: Any, reason: CloseReason) -> None:
+    """Let the next crawls leave a platform alone that refused this one; or no more, when it let this one in."""
+    outcome = spider.outcome
+    if reason in PAUSES and isinstance(outcome, Outcome):
+        block = await store.remember_block(spider.host, reason=reason, message=str(outcome), asked=outcome.retry_at)
+        logger.info("%s is left alone until %s UTC", spider.host, f"{block.retry_at.astimezone(UTC):%Y-%m-%d %H:%M}")
+    elif reason in _READ_TO_THE_END:
+        await store.forget_block(spider.host)
+
+
+_READ_TO_THE_END = frozenset({CloseReason.FINISHED, CloseReason.UP_TO_DATE})
 
 
 def _counting(number: int, what: str) -> str:

@@ -1,13 +1,14 @@
-"""Turn the outcome that a spider raises into the end of the crawl."""
+"""Turn the outcome that a spider or a middleware meets into the end of the crawl."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, NoReturn, Self
 
 from scrapy import Spider
 from scrapy.crawler import Crawler
-from scrapy.exceptions import CloseSpider
+from scrapy.exceptions import CloseSpider, IgnoreRequest
 from scrapy.http import Response
 
 from outsourcing_spiders.outcomes import Outcome
@@ -38,6 +39,50 @@ class OutcomeMiddleware:
         """End the crawl for an outcome; leave other exceptions, which are errors of the spider, to Scrapy."""
         if isinstance(exception, Outcome):
             end_crawl(self._crawler.spider, exception)
+
+
+class Refused(IgnoreRequest):
+    """A request or an answer that goes no further, because it ended the crawl; the spider's errback gets it."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(str(outcome))
+        self.outcome = outcome
+
+
+class Skipped(IgnoreRequest):
+    """A request or an answer that goes no further, without harm to the crawl; it is counted by who skipped it."""
+
+
+_closing: set[asyncio.Future[None]] = set()
+
+
+def refuse(crawler: Crawler, outcome: Outcome) -> NoReturn:
+    """End the crawl for `outcome` from a downloader middleware or a download handler; raises `Refused`.
+
+    Scrapy ignores a `CloseSpider` that is raised there.
+    """
+    close_crawl(crawler, outcome)
+    raise Refused(outcome)
+
+
+def close_crawl(crawler: Crawler, outcome: Outcome) -> None:
+    """Ask the engine to end the crawl for `outcome`, with one line in the log; the first outcome counts."""
+    spider: Any = crawler.spider
+    is_first = getattr(spider, "outcome", None) is None
+    if is_first and hasattr(spider, "end"):
+        spider.end(outcome)
+    if is_first:
+        logger.error("%s", outcome)
+    closing = asyncio.ensure_future(_close(crawler, outcome))
+    _closing.add(closing)
+    closing.add_done_callback(_closing.discard)
+
+
+async def _close(crawler: Crawler, outcome: Outcome) -> None:
+    engine = crawler.engine
+    # `scrapy shell` fetches without a crawl: there is nothing to end but the request.
+    if crawler.crawling and engine.spider is not None:
+        await engine.close_spider_async(reason=outcome.reason)
 
 
 def end_crawl(spider: Spider | None, outcome: Outcome) -> NoReturn:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC
 from typing import Any, Self
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
+from outsourcing_spiders.outcomes import Blocked, CloseReason, RateLimited
 from outsourcing_spiders.pipelines.storage import StoragePipeline
+from outsourcing_spiders.storage.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 class StorageReadyMiddleware:
     """Open the database, then let the spider start; a database that cannot be used ends the crawl at once.
+
+    So does a platform that blocked an earlier crawl, until it may be asked again.
 
     Not in ``open_spider``: `scrapy shell` and `scrapy fetch` open a spider, too, and need no database.
     """
@@ -27,9 +35,27 @@ class StorageReadyMiddleware:
         return cls(crawler)
 
     async def process_start(self, start: Any) -> Any:
-        """Pass the first requests on, once the database is open; raises `StorageError`."""
+        """Pass the first requests on, once the database is open; raises `StorageError`, `Blocked`, `RateLimited`."""
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)
         if pipeline is not None:
             await pipeline.open_store()
+            if self._crawler.settings.getbool("REMEMBER_BLOCKS"):
+                await self._refuse_if_blocked(pipeline.store)
         async for request in start:
             yield request
+
+    async def _refuse_if_blocked(self, store: Store) -> None:
+        spider: Any = self._crawler.spider
+        try:
+            block = await store.block(spider.host)
+        except Exception as error:
+            logger.warning("Cannot tell whether %s refused us lately (%s); asking it", spider.host, error)
+            return
+        if block is None:
+            return
+        since, until = (f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" for moment in (block.blocked_since, block.retry_at))
+        outcome = Blocked if block.reason == CloseReason.BLOCKED else RateLimited
+        raise outcome(
+            f"{spider.host} has refused us since {since} UTC and is left alone until {until} UTC; "
+            f"-s REMEMBER_BLOCKS=0 asks it all the same. What it answered: {block.message}"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,8 +12,10 @@ from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import DropItem, NotConfigured
 
+from outsourcing_spiders.extensions.log_redaction import hide, hide_in
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.outcomes import StorageError
+from outsourcing_spiders.parsing.redaction import scrub_personal
 from outsourcing_spiders.platforms.base import PlatformSpider
 from outsourcing_spiders.storage.engine import Database
 from outsourcing_spiders.storage.rows import prepare
@@ -61,6 +64,7 @@ class StoragePipeline:
             retry_for=settings.getfloat("DATABASE_RETRY_SECONDS"),
             index_for=settings.getfloat("TEXT_INDEX_SECONDS"),
             on_failure=pipeline._on_failure,
+            scrub=lambda text: scrub_personal(hide(text)),
         )
         crawler.signals.connect(pipeline._on_item_dropped, signal=signals.item_dropped)
         crawler.signals.connect(pipeline._on_engine_stopped, signal=signals.engine_stopped)
@@ -98,10 +102,10 @@ class StoragePipeline:
             return
         if not isinstance(exception, RefusedItem):
             self.store.totals.rejected += 1
-        reason = str(exception)
+        reason = hide(str(exception))
         # One statistic for each kind of reason: what follows a colon is of one item.
         self._crawler.stats.inc_value(f"outsourcing/rejected/{reason.partition(':')[0]}")
-        await self.store.reject(item, reason)
+        await self.store.reject(hide_in(asdict(item) if isinstance(item, Project) else item), reason)
 
     async def _on_engine_stopped(self) -> None:
         await self.store.close()

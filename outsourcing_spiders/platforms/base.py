@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from asyncio import CancelledError
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urljoin, urlsplit
@@ -11,13 +12,18 @@ import msgspec
 import scrapy
 from scrapy import signals
 from scrapy.crawler import Crawler
-from scrapy.exceptions import CloseSpider
+from scrapy.exceptions import CloseSpider, DownloadCancelledError
+from scrapy.settings import BaseSettings
+from twisted.internet.defer import CancelledError as TwistedCancelledError
+from twisted.python.failure import Failure
 
-from outsourcing_spiders.outcomes import CloseReason, Outcome, WrongArgument
+from outsourcing_spiders.middlewares.outcomes import Refused, Skipped, end_crawl
+from outsourcing_spiders.outcomes import CloseReason, LayoutChanged, Outcome, Unreachable, WrongArgument
 from outsourcing_spiders.parsing.dates import parse_since
 from outsourcing_spiders.storage.runs import WHOLE
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+_BROWSER = "outsourcing_spiders.middlewares.browser.BrowserHandler"
 _ARGUMENTS = ("query", "skills", "category", "max_pages", "since", "full", "base_url")
 
 
@@ -41,6 +47,10 @@ class PlatformSpider(scrapy.Spider):
     """``api``: its documentation governs. ``public``: robots.txt is obeyed. ``permission``: asks the user first."""
     home: ClassVar[str]
     """Where the platform is, for the addresses of requests unless ``base_url`` says otherwise."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Names of settings that must be set, such as those of an account."""
+    renders: ClassVar[bool] = False
+    """Whether any page needs a browser (``meta={"render": …}``): it is started by the first request that does."""
     narrowed_by: ClassVar[frozenset[str]] = frozenset()
     """Which of ``query``, ``skills``, ``category`` the platform's listing can be narrowed by."""
 
@@ -60,6 +70,14 @@ class PlatformSpider(scrapy.Spider):
         """How far back this crawl stored its listing without gaps; set when it got so far."""
         self.stops_at_known = False
         """Whether the crawl may end at a page of known projects; set before the first request."""
+
+    @classmethod
+    def update_settings(cls, settings: BaseSettings) -> None:
+        """Give spiders that render pages, and no others, the handler that can."""
+        super().update_settings(settings)
+        if cls.renders:
+            handlers = settings.getdict("DOWNLOAD_HANDLERS")
+            settings.set("DOWNLOAD_HANDLERS", handlers | dict.fromkeys(("http", "https"), _BROWSER), priority="spider")
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> Self:
@@ -100,6 +118,30 @@ class PlatformSpider(scrapy.Spider):
     def absolute(self, path: str) -> str:
         """Return the address of `path` on the host that is crawled."""
         return urljoin(self.base_url, path)
+
+    @property
+    def host(self) -> str:
+        """The host that is crawled, with its port where it is not the usual one."""
+        return urlsplit(self.base_url).netloc.lower()
+
+    def failed(self, failure: Failure) -> None:
+        """End the crawl for a request that got no answer, all retries included; an errback."""
+        error = failure.value
+        if isinstance(error, (Refused, Skipped, CancelledError, TwistedCancelledError)):
+            # Who refused or skipped the request has said why; who gave it up was told to.
+            return
+        request = failure.request  # type: ignore[attr-defined]
+        said = failure.getErrorMessage() or repr(error)
+        if isinstance(error, DownloadCancelledError) or "DOWNLOAD_MAXSIZE" in said:
+            most = self.settings.getint("DOWNLOAD_MAXSIZE") >> 20
+            end_crawl(
+                self,
+                LayoutChanged(
+                    f"{request.url} answered with more than {most} MB (DOWNLOAD_MAXSIZE), packed or unpacked; "
+                    "no listing is so large: look at the address in a browser"
+                ),
+            )
+        end_crawl(self, Unreachable(f"{request.url} got no answer: {said}"))
 
     def end(self, outcome: Outcome | CloseReason) -> None:
         """Let the crawl end with `outcome` once what is under way is done; the first one counts."""

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from scrapy import Request
+from scrapy.http import Response
 
 from outsourcing_spiders.items import Budget, Period, Project, Status, WorkMode
 from outsourcing_spiders.outcomes import LoginRequired, RateLimited
@@ -37,9 +38,7 @@ class FreelancerSpider(SkillIdsSpider):
     """
 
     name = "freelancer"
-    # One request in the downloader: what it holds is still sent after an error or a signal.
     custom_settings = {
-        "CONCURRENT_REQUESTS": 1,
         "DOWNLOAD_DELAY": 1.2,
         "ROBOTSTXT_OBEY": False,
         "RATE_LIMIT": [(50, 60), (1000, 3600)],
@@ -79,7 +78,7 @@ class FreelancerSpider(SkillIdsSpider):
         parameters += [("jobs[]", skill) for skill in self.skill_ids]
         return self.api_request("projects/active/", parameters)
 
-    def item(self, row: Row) -> Project | None:
+    def item(self, row: Row, response: Response) -> Project | None:
         """One project; times are Unix seconds, money is in the project's own currency."""
         upgrades, hourly = row.get("upgrades") or {}, row.get("hourly_project_info") or {}
         if unwanted := unwanted_kind(row, upgrades):

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from outsourcing_spiders.outcomes import StorageError
+from outsourcing_spiders.outcomes import CloseReason, StorageError
 from outsourcing_spiders.parsing.rates import ExchangeRates
+from outsourcing_spiders.storage.blocks import Block, current_block, forget_block, remember_block
 from outsourcing_spiders.storage.engine import Database, explained, message
 from outsourcing_spiders.storage.exchange_rates import load_rates, store_rates
+from outsourcing_spiders.storage.full_texts import with_full_text
+from outsourcing_spiders.storage.pages import Scrub, keep_page
 from outsourcing_spiders.storage.rejections import insert_rejections, rejection_line
 from outsourcing_spiders.storage.replay import replay
 from outsourcing_spiders.storage.rows import PreparedRow
 from outsourcing_spiders.storage.runs import Anchor, begin_run, find_anchor, finish_run, known_ids
 from outsourcing_spiders.storage.spool import Spool
 from outsourcing_spiders.storage.text_search import TextIndexer
+from outsourcing_spiders.storage.validators import Validators, load_validators, store_validators
 from outsourcing_spiders.storage.writer import Batch, Totals, Writer
 
 logger = logging.getLogger(__name__)
@@ -27,7 +32,7 @@ class Store:
 
     `open` is the first contact: it stores what an earlier crawl had to leave on disk, and logs the run.
     `finish` logs its end; `close` gives the connections back. `on_failure` is called once, when rows have
-    to go to the spool.
+    to go to the spool. `scrub` takes secrets and personal data out of what is kept for diagnosis.
     """
 
     def __init__(
@@ -40,6 +45,7 @@ class Store:
         retry_for: float,
         index_for: float,
         on_failure: Callable[[StorageError], None],
+        scrub: Scrub = str,
     ) -> None:
         self.database = database
         self.spider = spider
@@ -50,6 +56,7 @@ class Store:
         self._retry_for = retry_for
         self._index_for = index_for
         self._on_failure = on_failure
+        self._scrub = scrub
         self._writer: Writer | None = None
         self._indexer: TextIndexer | None = None
         self._spool: Spool | None = None
@@ -109,6 +116,50 @@ class Store:
         except OSError as error:
             logger.error("A rejected item is lost: neither the database nor the spool takes it (%s)", error)
 
+    async def keep_page(
+        self, *, url: str, status: int, headers: Mapping[str, str], body: bytes, reason: str, finding: str
+    ) -> None:
+        """Keep a page that ends the crawl, for diagnosis. Never raises: the crawl has a reason to end already."""
+        try:
+            async with self.database.engine.begin() as connection:
+                number = await keep_page(
+                    connection, run_id=self.run_id, spider=self.spider, url=url, status=status, headers=headers,
+                    body=body, reason=reason, finding=finding, scrub=self._scrub,
+                )  # fmt: skip
+        except Exception as error:
+            logger.warning("The page could not be kept for diagnosis: %s", message(error))
+        else:
+            logger.info("The page is kept for diagnosis: `scrapy db pages %d` prints it", number)
+
+    async def block(self, host: str) -> Block | None:
+        """Return why `host` is to be left alone now, if it is."""
+        async with self.database.engine.connect() as connection:
+            return await current_block(connection, self.spider, host)
+
+    async def remember_block(
+        self, host: str, *, reason: CloseReason, message: str, asked: datetime | None = None
+    ) -> Block:
+        """Let the next crawls leave `host` alone for a while; until `asked`, at least."""
+        async with self.database.engine.begin() as connection:
+            return await remember_block(
+                connection, self.spider, host, reason=reason, message=self._scrub(message), asked=asked
+            )
+
+    async def forget_block(self, host: str) -> None:
+        """Note that `host` let this crawl in."""
+        async with self.database.engine.begin() as connection:
+            await forget_block(connection, self.spider, host)
+
+    async def validators(self) -> dict[str, Validators]:
+        """Return the validators of this listing's pages, by address."""
+        async with self.database.engine.connect() as connection:
+            return await load_validators(connection, self.spider, self._listing)
+
+    async def store_validators(self, found: Mapping[str, Validators]) -> None:
+        """Remember the validators of pages whose projects are all stored."""
+        async with self.database.engine.begin() as connection:
+            await store_validators(connection, self.spider, self._listing, found)
+
     async def anchor(self, wanted: str) -> Anchor | None:
         """Return the newest crawl of this listing that is whole back to `wanted`; see `find_anchor`."""
         async with self.database.engine.connect() as connection:
@@ -118,6 +169,17 @@ class Store:
         """Return which of `ids` this crawl need not read on from; see `known_ids`."""
         async with self.database.engine.connect() as connection:
             return await known_ids(connection, self.spider, ids, anchor.finished_at)
+
+    async def with_full_text(self, ids: Collection[str]) -> set[str]:
+        """Return which of `ids` are stored with a full description."""
+        async with self.database.engine.connect() as connection:
+            return await with_full_text(connection, self.spider, ids)
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than `seconds` from now on for a server that does not answer: rows then go to the spool."""
+        self._index_for = 0
+        if self._writer is not None:
+            self._writer.hurry(seconds)
 
     async def drain(self) -> None:
         """Wait until every submitted row has its fate, and index texts for a bounded time."""

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration; a test holds it to the migrations folder."""
 
 CHANGES_CHANNEL = "outsourcing_projects"
@@ -185,4 +185,51 @@ exchange_rates = Table(
     Column("usd_per_unit", Numeric, nullable=False),
     PrimaryKeyConstraint("currency", "day", "source"),
     CheckConstraint("usd_per_unit > 0", name="usd_per_unit"),
+)
+
+platform_blocks = Table(
+    "platform_blocks",
+    metadata,
+    Column("spider", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("blocked_since", DateTime(timezone=True), nullable=False),
+    Column("retry_at", DateTime(timezone=True), nullable=False, comment="crawls ask for nothing before"),
+    Column("times", Integer, nullable=False, comment="crawls in a row that ended so"),
+    PrimaryKeyConstraint("spider", "host"),
+    comment="Platforms that refuse us at present; a crawl that is let in again removes its row",
+)
+
+kept_pages = Table(
+    "kept_pages",
+    metadata,
+    Column("id", BigInteger, Identity(always=True)),
+    Column("run_id", BigInteger, ForeignKey("crawl_runs.id", ondelete="SET NULL")),
+    Column("spider", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="gzip; without secrets and e-mail addresses"),
+    Column("body_size", Integer, nullable=False, comment="bytes of the whole body, which may be cut"),
+    Column("reason", Text, nullable=False, comment="one of outcomes.CloseReason"),
+    Column("finding", Text, nullable=False, comment="what the page was recognized by"),
+    Column("kept_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("id"),
+    Index(None, "spider", "kept_at"),
+    Index(None, "run_id"),
+    comment="Pages that ended a crawl, for diagnosis; the last few of each spider",
+)
+
+page_validators = Table(
+    "page_validators",
+    metadata,
+    Column("spider", Text, nullable=False),
+    Column("listing", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("etag", Text),
+    Column("last_modified", Text),
+    Column("stored_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("spider", "listing", "url"),
+    comment="ETag and Last-Modified of pages whose projects are all stored",
 )

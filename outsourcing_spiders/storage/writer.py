@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -119,6 +120,8 @@ class Writer:
         self._idle.set()
         self._submitted = asyncio.Event()
         self._closing = False
+        self._last_moment: float | None = None
+        self._limit: asyncio.Timeout | None = None
         self._task = asyncio.create_task(self._run(), name="writer")
 
     def submit(self, row: PreparedRow) -> Batch:
@@ -154,6 +157,14 @@ class Writer:
     async def submitted(self) -> None:
         """Wait until a row was submitted since `forget_submissions`."""
         await self._submitted.wait()
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than `seconds` from now on for a server that does not answer: rows then go to the spool."""
+        self._last_moment = asyncio.get_running_loop().time() + seconds
+        if self._limit is not None:
+            # It may be over just now.
+            with suppress(RuntimeError):
+                self._limit.reschedule(self._last_moment)
 
     async def close(self) -> None:
         """Write what still waits, then end; may be called twice."""
@@ -216,27 +227,30 @@ class Writer:
     async def _write(self, lines: Sequence[bytes]) -> Stored:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._retry_for
-        pause = _FIRST_PAUSE
+        pause, next_pause = 0.0, _FIRST_PAUSE
         while True:
             try:
-                async with self._engine.connect() as connection:
-                    return await upsert(connection, lines)
+                async with asyncio.timeout_at(self._last_moment) as self._limit:
+                    if pause:
+                        await asyncio.sleep(pause)
+                    async with self._engine.connect() as connection:
+                        return await upsert(connection, lines)
             except Exception as error:
                 if is_refusal(error):
                     raise
                 if not is_transient(error):
                     raise StorageError(f"PostgreSQL cannot store projects any more: {message(error)}") from error
-                if loop.time() + pause > deadline:
+                pause, next_pause = next_pause, min(next_pause * 2, _LONGEST_PAUSE)
+                if loop.time() + pause > min(deadline, self._last_moment or deadline):
+                    waited = loop.time() - (deadline - self._retry_for)
                     raise DatabaseUnreachable(
-                        f"PostgreSQL did not take a batch for {self._retry_for:.0f} s: {message(error)}"
+                        f"PostgreSQL did not take a batch for {waited:.0f} s: {message(error)}"
                     ) from error
                 self.totals.retries += 1
                 logger.warning(
                     "PostgreSQL did not take a batch of %d rows (%s); trying again in %.1f s",
                     len(lines), message(error), pause,
                 )  # fmt: skip
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _fail(self, error: StorageError) -> None:
         if self.failure is None:

@@ -66,8 +66,7 @@ def test_every_outcome_has_a_reason_of_its_own_that_is_no_success(outcome: type[
 
 def test_every_reason_that_is_no_success_has_an_outcome() -> None:
     outcomes = {outcome.reason for outcome in (*Outcome.__subclasses__(), DatabaseUnreachable)}
-    # What asks a user for permission comes with the first platform that needs it.
-    assert {reason for reason in CloseReason if not reason.is_success} - outcomes <= {CloseReason.PERMISSION_REQUIRED}
+    assert {reason for reason in CloseReason if not reason.is_success} == outcomes
 
 
 class _Failing(FreelancerSpider):
@@ -85,4 +84,4 @@ async def test_a_bug_before_the_first_request_is_no_success(database_url: str, t
         done = await crawl(database_url, tmp_path, spider=_Failing, base_url=site.base_url)
     assert done.reason == "start_error"
     (run,) = await runs(database_url)
-    assert (run["reason"], run["whole"]) == ("start_error", None)
+    assert (run["reason"], run["whole"]) == ("failed", None)

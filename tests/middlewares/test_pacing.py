@@ -1,4 +1,4 @@
-"""How requests are held back."""
+"""How requests are held back: by the clock of a host, in the queue, in whole crawls."""
 
 from __future__ import annotations
 
@@ -6,16 +6,27 @@ import asyncio
 import itertools
 import random
 import time
+from datetime import UTC, datetime
+from email.utils import formatdate
+from pathlib import Path
 
 import pytest
-from _crawls import project_settings
+from _crawls import crawl, project_settings, runs
+from _hosts import Host, visit, visitor
+from platforms_standins.freelancer import FreelancerStandIn
 from scrapy import Request
-from scrapy.crawler import Crawler
-from scrapy.exceptions import NotConfigured
+from scrapy.crawler import AsyncCrawlerRunner, Crawler
 
-from outsourcing_spiders.middlewares.pacing import PacingMiddleware, RateLimit, read_windows
+from outsourcing_spiders.middlewares.host_pace import HostPace, RateLimit
+from outsourcing_spiders.middlewares.pacing import PacingMiddleware, host_of, read_windows
 from outsourcing_spiders.outcomes import WrongArgument
+from outsourcing_spiders.parsing.rate_limits import Limits
 from outsourcing_spiders.spiders.freelancer import FreelancerSpider
+
+ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
+
+
+# --- one host's clock ---------------------------------------------------------------------------------------------
 
 
 def most_in(times: list[float], seconds: float) -> int:
@@ -25,44 +36,120 @@ def most_in(times: list[float], seconds: float) -> int:
 
 @pytest.mark.parametrize("windows", [[(3, 2.0)], [(3, 2.0), (10, 60.0)], [(1, 0.5)], [(50, 60.0), (1000, 3600.0)]])
 def test_no_window_ever_holds_more_than_it_may(windows: list[tuple[int, float]]) -> None:
-    limit, now, times = RateLimit(windows), 0.0, []
+    pace, now, times = HostPace(windows=windows), 0.0, []
     chance = random.Random(1)
     for _ in range(1200):
-        now += chance.choice((0, 0, 0, 0.1, 5))
-        times.append(now + limit.reserve(now))
-    assert times == sorted(times)
+        now = max(now + chance.choice((0, 0, 0, 0.1, 5)), pace.send_at())
+        pace.note_sent(now)
+        times.append(now)
     for requests, seconds in windows:
         assert most_in(times, seconds) <= requests
 
 
-def test_nothing_waits_while_there_is_room() -> None:
-    limit = RateLimit([(3, 2.0)])
-    assert [limit.reserve(0) for _ in range(4)] == [0, 0, 0, 2]
-    assert limit.reserve(10) == 0
+def test_a_window_is_free_again_when_its_oldest_request_leaves_it() -> None:
+    limit = RateLimit((2, 10.0))
+    limit.note(1)
+    assert limit.free_at() == 0
+    limit.note(4)
+    assert limit.free_at() == 11
 
 
-async def test_hosts_wait_for_themselves_only() -> None:
-    middleware = PacingMiddleware([(1, 0.2)])
+def test_a_delay_is_kept_and_varied() -> None:
+    pace = HostPace(delay=2, jitter=0.5)
+    gaps, now = [], 100.0
+    for _ in range(200):
+        pace.note_sent(now)
+        gaps.append(pace.send_at() - now)
+        now = pace.send_at()
+    assert 1 <= min(gaps) < 1.2
+    assert 2.8 < max(gaps) <= 3
 
-    async def ask(url: str) -> float:
-        await middleware.process_request(Request(url))
-        return time.monotonic()
 
-    started = time.monotonic()
-    first, other, port = await asyncio.gather(*map(ask, ("http://a/1", "http://b/1", "http://a:81/1")))
-    assert max(first, other, port) - started < 0.15
-    again = sorted(await asyncio.gather(*map(ask, ("http://a/2", "http://a/3", "http://a/4"))))
-    assert again[0] - started > 0.19
-    assert min(later - earlier for earlier, later in itertools.pairwise(again)) > 0.19
+def test_a_crawl_delay_is_a_least_delay() -> None:
+    pace = HostPace(delay=2, jitter=0.5)
+    pace.crawl_delay = 5
+    pace.note_sent(0)
+    assert pace.send_at() == 5
+
+
+def test_what_is_handed_out_keeps_its_distance_before_it_is_sent() -> None:
+    pace = HostPace(delay=2)
+    pace.note_sent(10)
+    pace.note_handed_out(12)
+    assert (pace.send_at(), pace.hand_out_at()) == (12, 14)
+
+
+@pytest.mark.parametrize("retry_after", [0.0, 3.0, 40.0])
+def test_retry_after_is_obeyed_to_the_second(retry_after: float) -> None:
+    pace = HostPace()
+    assert pace.note_refusal(Limits(retry_after=retry_after), 100) == retry_after
+    assert pace.send_at() == (100 + retry_after if retry_after else 0 or 100)
+
+
+def test_without_retry_after_pauses_double_up_to_a_limit() -> None:
+    pace, now, pauses = HostPace(first_pause=4), 0.0, []
+    for _ in range(12):
+        pause = pace.note_refusal(Limits(), now)
+        pauses.append(pause)
+        now += pause
+    for step, pause in enumerate(pauses):
+        expected = min(4 * 2**step, 300)
+        assert 0.75 * expected <= pause <= 1.25 * expected
+    assert len(set(pauses)) == len(pauses), "programs that were refused together come back together"
+
+
+def test_refusals_under_way_at_once_are_one_pause() -> None:
+    pace = HostPace(first_pause=4)
+    first = pace.note_refusal(Limits(), 0)
+    assert pace.note_refusal(Limits(), 0.1) == pytest.approx(first - 0.1)
+
+
+def test_a_refusal_slows_down_and_good_answers_recover_by_small_steps() -> None:
+    pace = HostPace(delay=1)
+
+    def gap(now: float) -> float:
+        pace.note_sent(now)
+        return pace._gap
+
+    assert gap(0) == 1
+    pace.note_refusal(Limits(retry_after=0), 1)
+    assert gap(2) == 2
+    pace.note_refusal(Limits(retry_after=0), 3)
+    gaps = []
+    for step in range(14):
+        gaps.append(gap(10 + step))
+        pace.note_answer(Limits(), 10 + step)
+    assert gaps[0] == 4
+    assert all(earlier - later in (0, 0.25) for earlier, later in itertools.pairwise(gaps))
+    assert gaps[-1] == 1
+
+
+def test_nothing_is_sent_when_nothing_is_left() -> None:
+    pace = HostPace()
+    pace.note_answer(Limits(remaining=1, reset=30), 0)
+    assert pace.send_at() == 0
+    pace.note_answer(Limits(remaining=0, reset=30), 1)
+    assert pace.send_at() == 31
+    assert pace.why(5) == "has no requests left for us"
+    pace.note_answer(Limits(remaining=0, windows=((50, 60.0), (1000, 3600.0))), 40)
+    assert pace.send_at() == 100
+
+
+def test_windows_that_a_host_tells_count_what_was_sent_before() -> None:
+    pace = HostPace()
+    for now in range(3):
+        pace.note_sent(now)
+    pace.note_answer(Limits(windows=((3, 10.0),)), 3)
+    assert pace.send_at() == 10
+    assert pace.why(4) == "grants 3 requests in 10 s"
+
+
+# --- the setting --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("setting", [None, [], "", "[]"])
-def test_without_a_limit_there_is_no_middleware(setting: object) -> None:
-    crawler = Crawler(FreelancerSpider, project_settings(RATE_LIMIT=setting))
-    crawler.settings.frozen = False
-    crawler.settings.set("RATE_LIMIT", setting, priority="cmdline")
-    with pytest.raises(NotConfigured):
-        PacingMiddleware.from_crawler(crawler)
+def test_no_limit_need_be_set(setting: object) -> None:
+    assert read_windows(setting) == []
 
 
 @pytest.mark.parametrize("setting", [[(3, 2)], [[3, 2]], "[[3, 2]]", [("3", "2")]])
@@ -70,7 +157,148 @@ def test_the_setting_may_come_from_a_command_line(setting: object) -> None:
     assert read_windows(setting) == [(3, 2.0)]
 
 
-@pytest.mark.parametrize("setting", ["fast", "[3, 2]", "[[0, 2]]", "[[3, 0]]", [(3,)], "[[3, -1]]", 7])
+@pytest.mark.parametrize("setting", ["fast", "[3, 2]", "[[0, 2]]", "[[3, 0]]", [(3,)], [[3, -1]], 7])
 def test_a_setting_without_meaning_is_named(setting: object) -> None:
     with pytest.raises(WrongArgument, match=r"RATE_LIMIT=.*such as"):
         read_windows(setting)
+
+
+async def test_requests_that_bypass_the_queue_wait_for_their_host_only() -> None:
+    middleware = PacingMiddleware(Crawler(FreelancerSpider, project_settings()), [(1, 0.2)])
+
+    async def ask(url: str) -> float:
+        await middleware.process_request(Request(url))
+        return time.monotonic()
+
+    started = time.monotonic()
+    first, other = await asyncio.gather(*map(ask, ("http://a/1", "http://b/1")))
+    assert max(first, other) - started < 0.15
+    again = sorted(await asyncio.gather(*map(ask, ("http://a/2", "http://a/3", "http://a/4"))))
+    assert again[0] - started > 0.19
+    assert min(later - earlier for earlier, later in itertools.pairwise(again)) > 0.19
+
+
+def test_a_host_is_named_as_the_downloader_names_it() -> None:
+    assert host_of(Request("https://Example.com:8443/a")) == "example.com"
+    assert host_of(Request("https://example.com/a", meta={"download_slot": "other"})) == "other"
+
+
+# --- whole crawls -------------------------------------------------------------------------------------------------
+
+
+async def test_a_host_that_asks_for_a_rest_gets_it_and_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with Host(
+        (429, {"Retry-After": "1"}), (503, {"Retry-After": formatdate(time.time() + 3, usegmt=True)})
+    ) as site:
+        done = await visit(site.page(1), site.page(2))
+    assert done.reason == "finished"
+    assert done.counted("asked_to_wait") == {"429": 1, "503": 1}
+    assert len(site.times) == 4
+    assert site.gaps[0] >= 0.95
+    # A date has whole seconds.
+    assert 0.5 < site.gaps[1] < 2.5
+    assert done.crawler.stats.get_value("outsourcing/read") == 2
+
+
+async def test_a_rest_that_is_worth_telling_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with Host((429, {"Retry-After": "40"})) as site:
+
+        async def stop_after_a_while() -> None:
+            async with asyncio.timeout(20):
+                while not any("Waiting" in record.getMessage() for record in caplog.records):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            pacing = crawler.get_downloader_middleware(PacingMiddleware)
+            assert pacing is not None
+            assert pacing.waits().startswith("waiting ")
+            assert pacing.waits().endswith(" s: 127.0.0.1 asked for it")
+            stopped.append(time.monotonic())
+            await crawler.stop_async()
+
+        stopped: list[float] = []
+        settings = {"STORAGE_ENABLED": False, "ROBOTSTXT_OBEY": False, "RATE_LIMIT_RETRIES": 5}
+        runner = AsyncCrawlerRunner(project_settings(**settings))
+        crawler = runner.create_crawler(visitor(site.page("")))
+        await asyncio.gather(runner.crawl(crawler), stop_after_a_while())
+    # Nothing that waits keeps a crawl from ending.
+    assert time.monotonic() - stopped[0] < 2
+    assert crawler.stats.get_value("finish_reason") == "shutdown"
+    said = [record.getMessage() for record in caplog.records if "Waiting" in record.getMessage()]
+    assert said == ["Waiting 40 s: 127.0.0.1 asked for it"]
+
+
+async def test_a_host_that_refuses_again_and_again_ends_the_crawl() -> None:
+    async with Host(*[(429, {})] * 20) as site:
+        done = await visit(site.page(1), RATE_LIMIT_RETRIES=3)
+    assert done.reason == "rate_limited"
+    assert len(site.times) == 4
+    assert "answered 429 4 times in a row" in str(done.outcome)
+    assert done.outcome.retry_at is None
+
+
+async def test_a_host_that_wants_too_long_a_rest_ends_the_crawl_at_once() -> None:
+    async with Host((503, {"Retry-After": "7200"})) as site:
+        done = await visit(site.page(1), site.page(2))
+    assert done.reason == "rate_limited"
+    assert len(site.times) == 1
+    assert 7100 < (done.outcome.retry_at - datetime.now(UTC)).total_seconds() < 7201
+
+
+async def test_limits_in_good_answers_are_kept_before_they_are_hit() -> None:
+    told = {"X-RateLimit-Limit": "2", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}
+    async with Host((200, told)) as site:
+        done = await visit(*[site.page(number) for number in range(3)])
+    assert done.reason == "finished"
+    assert site.gaps[0] >= 0.95
+    assert site.gaps[1] < 0.5
+
+
+async def test_other_hosts_go_on_while_one_waits() -> None:
+    async with Host((429, {"Retry-After": "2"})) as slow, Host() as quick:
+        slow_pages = [slow.page(number) for number in range(12)]
+        quick_pages = [f"http://localhost:{quick.port}/{number}" for number in range(12)]
+        started = time.monotonic()
+        # No more than two requests at once: one that waited with a place would leave the others one.
+        done = await visit(*slow_pages, *quick_pages, CONCURRENT_REQUESTS=2)
+    assert done.reason == "finished"
+    assert len(quick.times) == 12
+    assert len(slow.times) == 13
+    assert max(quick.times) - started < 1.5 < 2 <= slow.gaps[0] + 0.05
+
+
+async def test_a_delay_holds_between_any_two_requests_to_a_host() -> None:
+    async with Host() as site:
+        pages = [site.page(number) for number in range(4)]
+        await visit(*pages, DOWNLOAD_DELAY=0.3, DOWNLOAD_DELAY_JITTER=0)
+    assert min(site.gaps) > 0.28
+    assert max(site.gaps) < 0.6
+
+
+async def test_the_crawl_delay_of_robots_txt_holds() -> None:
+    async with Host(robots=(200, "User-agent: *\nCrawl-delay: 0.4\nDisallow: /private")) as site:
+        pages = [site.page(number) for number in range(3)]
+        done = await visit(*pages, ROBOTSTXT_OBEY=True)
+    assert done.reason == "finished"
+    assert site.paths[0] == "/robots.txt"
+    assert min(site.gaps) > 0.38
+
+
+async def test_a_crawl_delay_beyond_all_patience_ends_the_crawl() -> None:
+    async with Host(robots=(200, "User-agent: *\nCrawl-delay: 86400")) as site:
+        done = await visit(site.page(1), ROBOTSTXT_OBEY=True)
+    assert done.reason == "rate_limited"
+    assert site.times == []
+    assert "wants 86400 s between two requests" in str(done.outcome)
+
+
+@ONE_SERVER
+async def test_a_refusal_in_the_middle_of_a_listing_loses_nothing(database_url: str, tmp_path: Path) -> None:
+    async with FreelancerStandIn(250, odd_rows=False, short_pages=False, contests=0) as site:
+        site.fail("status", status=429, after=1, times=2, retry_after=1)
+        site.fail("status", status=503, after=3, times=1)
+        settings = {"RATE_LIMIT_RETRIES": 4}
+        done = await crawl(database_url, tmp_path, base_url=site.base_url, settings=settings)
+        assert done.reason == "finished"
+        assert {item.external_id for item in done.items} == {str(identity) for identity in site.listed_ids()}
+    (run,) = await runs(database_url)
+    assert run["stats"]["asked_to_wait/429"] == 2

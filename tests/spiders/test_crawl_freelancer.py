@@ -538,7 +538,8 @@ async def faulty_site() -> AsyncIterator[FreelancerStandIn]:
 _FAULTS: list[tuple[str, dict[str, Any], str, int | None]] = [
     ("status", {"status": 500}, "unreachable", 3),
     ("status", {"status": 500, "times": 1}, "finished", None),
-    ("status", {"status": 503, "times": 2}, "finished", None),
+    ("status", {"status": 503}, "rate_limited", 1),
+    ("status", {"status": 500, "times": 2}, "finished", None),
     ("status", {"status": 502, "after": 1}, "unreachable", 4),
     ("status", {"status": 429}, "rate_limited", 1),
     ("status", {"status": 429, "retry_after": 60, "after": 1}, "rate_limited", 2),
@@ -547,7 +548,13 @@ _FAULTS: list[tuple[str, dict[str, Any], str, int | None]] = [
     ("status", {"status": 403}, "blocked", 1),
     ("status", {"status": 404}, "layout_changed", 1),
     ("challenge", {}, "blocked", 1),
-    ("challenge", {"status": 403}, "blocked", 1),
+    ("challenge", {"status": 200}, "blocked", 1),
+    ("challenge", {"status": 503}, "blocked", 1),
+    ("incapsula", {}, "blocked", 1),
+    ("perimeterx", {}, "blocked", 1),
+    ("datadome", {}, "blocked", 1),
+    ("forbidden", {}, "blocked", 1),
+    ("login", {}, "login_required", 1),
     ("challenge", {"after": 2}, "blocked", 3),
     ("error_envelope", {}, "layout_changed", 1),
     ("error_envelope", {"new_errors": True}, "layout_changed", 1),
@@ -608,7 +615,7 @@ async def test_a_fault_of_the_platform_ends_the_crawl_with_its_name(
             return
         # Once the platform is well again, the next crawl makes whole what this one began.
         site.heal()
-        await crawl(url, tmp_path, base_url=site.base_url)
+        await crawl(url, tmp_path, base_url=site.base_url, settings={"REMEMBER_BLOCKS": False})
         assert await stored_ids(url) == set(site.listed_ids())
     finally:
         site.heal()

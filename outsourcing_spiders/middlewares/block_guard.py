@@ -1,0 +1,124 @@
+"""Look at every answer before the spider does, and end the crawl for one that is not what was asked for."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NoReturn, Self
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.retry import get_retry_request
+from scrapy.http import Response
+from scrapy.http.request import NO_CALLBACK
+
+from outsourcing_spiders.middlewares.outcomes import refuse
+from outsourcing_spiders.outcomes import Blocked, LayoutChanged, LoginRequired, Outcome, Unreachable
+from outsourcing_spiders.parsing.challenges import Kind, Verdict, judge
+from outsourcing_spiders.pipelines.storage import StoragePipeline
+
+logger = logging.getLogger(__name__)
+
+_PASSES = frozenset({Kind.GOOD, Kind.RATE_LIMIT, Kind.OTHER})
+"""What is left to others: pace, retry and the spider itself."""
+
+
+class BlockGuardMiddleware:
+    """Let good answers pass; end the crawl for a block, a login page, a page of another shape.
+
+    A request says what its answer has to be: ``meta["marker"]`` is a text, or a tuple of texts of which a good page
+    holds one; an ``Accept`` that begins with ``application/json`` asks for JSON. An answer that was cut off is asked
+    for again, as often as the setting ``RETRY_TIMES`` says. Rate limits and errors in the platform's own words pass.
+    The page that ends the crawl is kept for diagnosis.
+
+    The setting ``BLOCK_GUARD`` off: what would have ended the crawl is only logged.
+    """
+
+    def __init__(self, crawler: Crawler, *, only_warns: bool) -> None:
+        self._crawler = crawler
+        self._only_warns = only_warns
+        self._has_kept = False
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the middleware."""
+        return cls(crawler, only_warns=not crawler.settings.getbool("BLOCK_GUARD", True))
+
+    async def process_response(self, request: Request, response: Response) -> Response | Request:
+        """Return the answer, or a request to ask again; raises `middlewares.outcomes.Refused`."""
+        # robots.txt, which has rules of its own.
+        if request.callback is NO_CALLBACK:
+            return response
+        verdict = _judge(request, response)
+        if verdict.kind in _PASSES:
+            return response
+        outcome = _outcome(response, verdict)
+        if self._only_warns:
+            logger.warning("%s", outcome)
+            return response
+        self._crawler.stats.inc_value(f"outsourcing/guard/{verdict.kind}")
+        if verdict.kind is Kind.TRUNCATED and (again := self._ask_again(request)) is not None:
+            return again
+        return await self._end(response, outcome, verdict)
+
+    async def _end(self, response: Response, outcome: Outcome, verdict: Verdict) -> NoReturn:
+        await self._keep(response, outcome, verdict)
+        refuse(self._crawler, outcome)
+
+    def _ask_again(self, request: Request) -> Request | None:
+        if request.meta.get("dont_retry"):
+            return None
+        spider = self._crawler.spider
+        assert spider is not None
+        # What is given up is logged as the end of the crawl.
+        return get_retry_request(request, spider=spider, reason="cut off", give_up_log_level=logging.DEBUG)
+
+    async def _keep(self, response: Response, outcome: Outcome, verdict: Verdict) -> None:
+        # Answers that were under way beside the first one tell nothing more.
+        if self._has_kept:
+            return
+        self._has_kept = True
+        pipeline = self._crawler.get_item_pipeline(StoragePipeline)
+        if pipeline is None or not pipeline.store.is_open:
+            return
+        await pipeline.store.keep_page(
+            url=response.url,
+            status=response.status,
+            headers={name: ", ".join(values) for name, values in _headers(response)},
+            body=response.body,
+            reason=outcome.reason.value,
+            finding=f"{verdict.vendor}: {verdict.evidence}" if verdict.vendor else verdict.evidence,
+        )
+
+
+def _judge(request: Request, response: Response) -> Verdict:
+    redirects: list[str] = request.meta.get("redirect_urls") or [request.url]
+    return judge(
+        status=response.status,
+        headers=[(name, value) for name, values in _headers(response) for value in values],
+        body=response.body,
+        url=response.url,
+        asked_url=redirects[0],
+        json_asked=(request.headers.get("Accept") or b"").lstrip().lower().startswith(b"application/json"),
+        marker=request.meta.get("marker"),
+    )
+
+
+def _outcome(response: Response, verdict: Verdict) -> Outcome:
+    where = f"{response.url} answered {response.status}"
+    because = verdict.evidence
+    match verdict.kind:
+        case Kind.BLOCKED if verdict.vendor:
+            return Blocked(f"{where}: {verdict.vendor} keeps programs out ({because}); wait before the next crawl")
+        case Kind.BLOCKED:
+            return Blocked(f"{where}: it refuses us ({because}); wait before the next crawl")
+        case Kind.LOGIN:
+            return LoginRequired(f"{where}: it wants a login ({because}); check the token, if the platform takes one")
+        case Kind.TRUNCATED:
+            return Unreachable(f"{where}: what comes is cut off each time ({because}); try again later")
+        case _:
+            return LayoutChanged(f"{where}, but not with what the spider reads ({because}); the spider needs mending")
+
+
+def _headers(response: Response) -> list[tuple[str, list[str]]]:
+    found: Any = response.headers
+    return [(name.decode("latin-1"), [value.decode("latin-1") for value in values]) for name, values in found.items()]

@@ -1,0 +1,117 @@
+"""When the next request to a host may be sent. Knows no Scrapy; times are seconds of a monotonic clock."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterable
+
+from outsourcing_spiders.parsing.rate_limits import Limits, Window
+
+_LONGEST_PAUSE = 300.0
+_MOST_SLOWDOWN = 16.0
+_RECOVERY = 0.25
+"""What a good answer takes off the slow-down, in delays."""
+
+
+class RateLimit:
+    """The times of the last requests, for one window."""
+
+    def __init__(self, window: Window, sent: Iterable[float] = ()) -> None:
+        requests, self.seconds = window
+        self._times = deque(sent, maxlen=requests)
+
+    def free_at(self) -> float:
+        """Return when there is room for one more."""
+        return self._times[0] + self.seconds if len(self._times) == self._times.maxlen else 0.0
+
+    def note(self, now: float) -> None:
+        """Take in that a request is sent."""
+        self._times.append(now)
+
+
+class HostPace:
+    """The pace of one host: a delay between requests, windows, and what the host says itself.
+
+    `delay` is in seconds, varied by the share `jitter`; `windows` are those that its documentation grants.
+    `first_pause` is kept after a refusal that does not say for how long, in seconds, and doubled with each more.
+    """
+
+    def __init__(
+        self, *, delay: float = 0.0, jitter: float = 0.0, windows: Iterable[Window] = (), first_pause: float = 5.0
+    ) -> None:
+        self._delay = delay
+        self._jitter = jitter
+        self._first_pause = first_pause
+        self._limits = {window: RateLimit(window) for window in windows}
+        self._sent: deque[float] = deque(maxlen=2_000)
+        self._handed_out = float("-inf")
+        self._gap = 0.0
+        self._slowdown = 1.0
+        self._held_until = 0.0
+        self._why = ""
+        self.crawl_delay = 0.0
+        """Seconds that robots.txt asks for."""
+        self.refusals = 0
+        """Refusals (429, 503) since the last good answer."""
+
+    def send_at(self) -> float:
+        """Return the earliest moment for the next request."""
+        after = self._sent[-1] + max(self._gap, self.crawl_delay) if self._sent else 0.0
+        return max(after, self._held_until, *(limit.free_at() for limit in self._limits.values()), 0.0)
+
+    def hand_out_at(self) -> float:
+        """Return the earliest moment to hand out the next request, which may take a while until it is sent."""
+        return max(self.send_at(), self._handed_out + max(self._gap, self.crawl_delay))
+
+    def why(self, now: float) -> str:
+        """Say what is waited for at present, after "waiting 40 s: HOST …"."""
+        if self._held_until > now and self._held_until >= self.send_at():
+            return self._why
+        windows = [window for window, limit in self._limits.items() if limit.free_at() >= self.send_at()]
+        if windows and self.send_at() > now:
+            return f"grants {windows[0][0]} requests in {windows[0][1]:g} s"
+        return "wants a pause between requests"
+
+    def note_handed_out(self, now: float) -> None:
+        """Take in that a request is on its way to be sent."""
+        self._handed_out = now
+
+    def note_sent(self, now: float) -> None:
+        """Take in that a request is sent."""
+        self._sent.append(now)
+        for limit in self._limits.values():
+            limit.note(now)
+        self._gap = self._delay * self._slowdown * (1 + random.uniform(-self._jitter, self._jitter))  # noqa: S311
+
+    def note_answer(self, limits: Limits, now: float) -> None:
+        """Take in a good answer, and what it says of the limits."""
+        self.refusals = 0
+        self._slowdown = max(self._slowdown - _RECOVERY, 1.0)
+        self._learn(limits, now)
+
+    def note_refusal(self, limits: Limits, now: float) -> float:
+        """Take in a 429 or 503; return for how many seconds nothing is sent to the host."""
+        self.refusals += 1
+        self._slowdown = min(self._slowdown * 2, _MOST_SLOWDOWN)
+        self._learn(limits, now)
+        if limits.retry_after is not None:
+            self._hold(now + limits.retry_after, "asked for it")
+        elif self._held_until <= now:
+            pause = min(self._first_pause * 2 ** (self.refusals - 1), _LONGEST_PAUSE)
+            # Programs that were refused together should not come back together.
+            self._hold(now + pause * random.uniform(0.75, 1.25), "said that it has had enough")  # noqa: S311
+        return max(self._held_until - now, 0.0)
+
+    def _learn(self, limits: Limits, now: float) -> None:
+        for window in limits.windows:
+            if window not in self._limits:
+                self._limits[window] = RateLimit(window, self._sent)
+        if limits.remaining == 0 and limits.retry_after is None:
+            # Where it does not say until when: others may use the same allowance, so the shortest window from now.
+            shortest = min((seconds for _, seconds in limits.windows), default=0.0)
+            self._hold(now + (limits.reset if limits.reset is not None else shortest), "has no requests left for us")
+
+    def _hold(self, until: float, why: str) -> None:
+        if until > self._held_until:
+            self._held_until, self._why = until, why

@@ -1,0 +1,230 @@
+"""Find secrets and personal data in texts, and take them out."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from json import dumps
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+
+SHORTEST = 6
+"""Characters of the shortest value that is taken for a secret: a shorter one would stand in every other line."""
+
+_SECRET_NAME = re.compile(r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|KEY)$", re.IGNORECASE)
+# With which name a secret goes into the header of Basic authentication: CLIENT_ID with CLIENT_SECRET.
+_USERS = ("ID", "USER", "USERNAME", "LOGIN", "KEY")
+_HIDDEN = "[hidden]"
+
+
+class Secret(NamedTuple):
+    """One spelling of a secret, and the name of the setting that holds it."""
+
+    name: str
+    value: str
+
+
+def secrets_of(settings: Mapping[str, Any]) -> tuple[Secret, ...]:
+    """Return the secrets among settings in every spelling in which they travel, longest first.
+
+    Secret are the values of names that end with ``_TOKEN``, ``_SECRET``, ``_PASSWORD``, ``_PASS``, ``_KEY``, in
+    settings inside settings, too, and the passwords inside addresses (``DATABASE_URL``, proxies). Values with
+    fewer than `SHORTEST` characters are left out.
+    """
+    found: dict[str, str] = {}
+    for name in settings:
+        for value in _values(str(name), settings[name], settings):
+            if len(value) >= SHORTEST:
+                for spelling in _spellings(value):
+                    found.setdefault(spelling, str(name))
+    return tuple(Secret(found[spelling], spelling) for spelling in sorted(found, key=lambda text: (-len(text), text)))
+
+
+def redact(text: str, secrets: tuple[Secret, ...] = ()) -> str:
+    """Return `text` with ``[NAME]`` for each secret, and ``[hidden]`` for what looks like one.
+
+    That is the value of a parameter, a JSON key or a header whose name says so (``access_token=``, ``"password":``,
+    ``Authorization:``, ``Cookie:``), a bearer token, a password in an address.
+    """
+    for value, shown, pattern in _plan(secrets):
+        # Nearly every line holds none: finding that out is all that it costs.
+        if ("%" if "%" in value else value) in text:
+            text = pattern.sub(shown, text) if pattern else text.replace(value, shown)
+    lower = text.lower()
+    for words, pattern in _PATTERNS:
+        if any(word in lower for word in words):
+            text = pattern.sub(_hide, text)
+    return text
+
+
+def redact_values(value: Any, secrets: tuple[Secret, ...] = ()) -> Any:
+    """Return a JSON value with all its texts redacted, those in keys too; what is no text is left as it is."""
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, Mapping):
+        return {
+            redact(key, secrets) if isinstance(key, str) else key: (
+                _HIDDEN
+                if isinstance(key, str) and isinstance(inner, str) and inner and _STRONG_NAME.fullmatch(key)
+                else redact_values(inner, secrets)
+            )
+            for key, inner in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [redact_values(inner, secrets) for inner in value]
+    return value
+
+
+def scrub_personal(text: str) -> str:
+    """Return `text` with ``[e-mail]`` and ``[phone]`` for e-mail addresses and telephone numbers.
+
+    Only numbers that say that they are one: in a ``tel:`` link, or written internationally with a plus sign and at
+    least nine digits. Others look like ids, amounts and dates, which must stay.
+    """
+    if "@" in text or "%40" in text or "&#" in text:
+        text = _EMAIL.sub("[e-mail]", text)
+    if "+" in text or "tel:" in text:
+        text = _TEL_LINK.sub(r"\1[phone]", text)
+        text = _PHONE.sub("[phone]", text)
+    return text
+
+
+def _values(name: str, value: Any, beside: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the secrets in one setting, in plain and with the user name as Basic authentication sends them."""
+    if isinstance(value, Mapping):
+        for key in value:
+            yield from _values(str(key), value[key], value)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for inner in value:
+            yield from _values("", inner, {})
+    elif isinstance(value, bytes):
+        yield from _values(name, value.decode("latin-1"), beside)
+    elif isinstance(value, str):
+        if match := _SECRET_NAME.search(name):
+            stem = name[: match.start()]
+            users = {beside[f"{stem}_{user}"] for user in _USERS if isinstance(beside.get(f"{stem}_{user}"), str)}
+            # A key may be the user name, with no password.
+            yield from _with_basic(value.strip(), {*users, ""}, also_as_user=True)
+        if "://" in value:
+            yield from _in_address(value.strip())
+
+
+def _in_address(url: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # Whoever mistyped the address has a password in it all the same.
+        if match := re.search(r"://[^/@:]*:(.+)@", url):
+            yield match[1]
+        return
+    credentials, at, _ = parts.netloc.rpartition("@")
+    user, colon, password = credentials.partition(":")
+    if not at and (match := re.match(r"[^:/?#]*://([^:/?#]*):(.+)@", url)):
+        # A slash, a question mark or a hash in the password, which ought to be written in percent.
+        (user, password), colon = match.groups(), ":"
+    if colon and len(unquote(password)) >= SHORTEST:
+        yield password
+        yield from _with_basic(unquote(password), {unquote(user)})
+    for name, value in parse_qsl(parts.query):
+        if "password" in name.lower() or _SECRET_NAME.search(name):
+            yield value
+
+
+def _with_basic(value: str, users: Iterable[str], *, also_as_user: bool = False) -> Iterator[str]:
+    if len(value) < SHORTEST:
+        return
+    yield value
+    pairs = [f"{user}:{value}" for user in users]
+    for pair in [*pairs, f"{value}:"] if also_as_user else pairs:
+        yield b64encode(pair.encode("utf-8", "surrogatepass")).decode().rstrip("=")
+
+
+def _spellings(value: str) -> Iterator[str]:
+    yield value
+    encoded = value.encode("utf-8", "surrogatepass")
+    yield from (quote(encoded), quote(encoded, safe=""), quote_plus(encoded), quote(quote(encoded, safe=""), safe=""))
+    # As Python and JSON show it.
+    yield from (repr(value)[1:-1], repr(encoded)[2:-1], dumps(value)[1:-1])
+    yield b64encode(encoded).decode().rstrip("=")
+
+
+@lru_cache(maxsize=8)
+def _plan(secrets: tuple[Secret, ...]) -> list[tuple[str, str, re.Pattern[str] | None]]:
+    return [(secret.value, f"[{secret.name}]", _pattern(secret.value)) for secret in secrets]
+
+
+def _pattern(value: str) -> re.Pattern[str] | None:
+    """Return the pattern for a spelling that is not found by its letters alone."""
+    if value.isalpha() and len(value) < 12:
+        # A password that is a word, such as "postgres", is hidden as a word only: it stands inside of others.
+        return re.compile(rf"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f][0-9A-Fa-f])){value}(?![^\W_])")
+    if "%" in value:
+        # Some write %2f, others %2F.
+        escaped = re.escape(value)
+        return re.compile(re.sub(r"%[0-9A-Fa-f]{2}", lambda escape: f"(?i:{escape[0]})", escaped))
+    return None
+
+
+_STRONG = (
+    r"token|api_?-?key|app_?key|access_?key|client_?secret|secret|password|passwd|pwd|code_verifier|client_assertion"
+    r"|phpsessid|jsessionid|session_?id|sessid|jwt"
+)
+_STRONG_NAME = re.compile(rf".*(?:{_STRONG})|(?:proxy-)?authorization|(?:set-)?cookie", re.IGNORECASE | re.DOTALL)
+# Words that mean other things outside of a query: "exit code=1".
+_WEAK = r"code|key|sig|signature|hmac|auth|session|sid|ticket|otp|x-amz-credential"
+_HEADERS = r"authorization|cookie|x-api-key|auth-token|access-token|c?x?srf-token|-oauth[a-z0-9-]*"
+# What was replaced already stays as it is; so does the address that error messages show as an example.
+_NOT_YET = r"(?!\[[A-Za-z_]{1,80}\])"
+_VALUE = rf"(?P<hidden>{_NOT_YET}(?:(?!%26|%23|&amp;)[^&\s\"'<>#;,)\]}}])+)"
+# No pattern begins with a repetition: on a page of megabytes each costs one pass.
+_NAMES = ("token", "key", "secret", "passw", "pwd", "verifier", "assertion", "sess", "jwt", "auth", "cookie")
+_PATTERNS = (
+    (_NAMES, re.compile(rf"(?:{_STRONG})(?:=|%3D){_VALUE}", re.IGNORECASE)),
+    (
+        ("code", "key", "sig", "hmac", "auth", "session", "sid", "ticket", "otp", "credential"),
+        re.compile(rf"(?:[?&;]|%3F|%26)(?:{_WEAK})(?:=|%3D){_VALUE}", re.IGNORECASE),
+    ),
+    (
+        # JSON, and how Python shows a dictionary, headers in bytes among them.
+        _NAMES,
+        re.compile(
+            rf"(?:{_STRONG}|{_HEADERS})\\?[\"']\s*[:=]\s*\[?\s*b?(?P<quote>\\?[\"'])"
+            rf"(?P<hidden>{_NOT_YET}(?:(?!(?P=quote))(?:\\.|[^\\]))+)",
+            re.IGNORECASE | re.DOTALL,
+        ),
+    ),
+    (
+        # A hidden field of a form, a <meta> of a page.
+        ("token", "secret", "key", "passw", "jwt"),
+        re.compile(
+            rf"(?:{_STRONG})[\"'][^<>]{{0,200}}?\b(?:content|value)=[\"']?(?P<hidden>{_NOT_YET}[^\"'<>\s]+)",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        # A header on a line of its own, to its end.
+        ("auth", "cookie", "token", "key"),
+        re.compile(rf"(?:{_HEADERS}):[ \t]*+(?P<hidden>{_NOT_YET}(?:=\"[^\"\r\n]*\"|[^\r\n<\"'])+)", re.IGNORECASE),
+    ),
+    (("bearer ",), re.compile(r"[Bb]earer (?P<hidden>[A-Za-z0-9._~+/-]{16,}=*)")),
+    (("@",), re.compile(rf"://[^/\s:@\"'<>]*:(?P<hidden>(?!PASSWORD@){_NOT_YET}[^/\s@\"'<>]+)(?=@)")),
+    (("eyj",), re.compile(r"(?<![\w-])(?P<hidden>eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)")),
+)
+"""Words of which a text must hold one for the pattern to be tried; the pattern."""
+
+
+def _hide(match: re.Match[str]) -> str:
+    start, end = match.start("hidden") - match.start(), match.end("hidden") - match.start()
+    return match[0][:start] + _HIDDEN + match[0][end:]
+
+
+# An image for dense screens is called icon@2x.png.
+_EMAIL = re.compile(
+    r"(?<![\w.+%-])[\w.+%-]{1,64}(?:@|%40|&#64;|&#x40;|&commat;)(?:[\w-]{1,63}\.){1,5}"
+    r"(?!(?:png|jpe?g|gif|webp|avif|svg|ico|css|js|mjs|json|map|html?)\b)[^\W\d_]{2,24}(?![\w@])",
+    re.IGNORECASE,
+)
+_TEL_LINK = re.compile(r"\b(tel:)\+?[0-9(][0-9().\-\s]{4,20}[0-9]", re.IGNORECASE)
+_PHONE = re.compile(r"(?<![\w+])\+[1-9](?:[ ().\-/\u00a0]{0,2}[0-9]){8,14}(?![\w])")

@@ -1,0 +1,164 @@
+"""One signal ends a crawl within seconds; two, or a kill, lose nothing that was counted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _crawls import fetch, runs, stored_ids
+from conftest import REPOSITORY, oldest_postgres, scrapy_environment
+from platforms_standins.freelancer import FreelancerStandIn
+
+ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
+
+
+class Process:
+    """`scrapy crawl freelancer` in a process of its own, and what it said so far."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.log = ""
+        self._reading = asyncio.ensure_future(self._read())
+
+    @classmethod
+    async def start(cls, site: FreelancerStandIn, data: Path, *options: str, **environment: str) -> Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "scrapy", "crawl", "freelancer", "-a", f"base_url={site.base_url}", *options,
+            cwd=REPOSITORY, env=scrapy_environment(data) | environment, stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        return cls(process)
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.log += line.decode()
+
+    async def ended(self) -> float:
+        """Wait for its end; return how many seconds that took."""
+        started = time.monotonic()
+        async with asyncio.timeout(60):
+            await self.process.wait()
+            took = time.monotonic() - started
+            await self._reading
+        return took
+
+    def counted(self) -> int:
+        """Return how many items it counted as scraped, by its own account of them."""
+        return len(re.findall(r"Scraped from", self.log))
+
+
+async def until(condition: Any) -> None:
+    """Wait until `condition`, a function or a coroutine function, is true."""
+    async with asyncio.timeout(40):
+        while True:
+            found = condition()
+            if await found if asyncio.iscoroutine(found) else found:
+                return
+            await asyncio.sleep(0.02)
+
+
+def plain(projects: int) -> FreelancerStandIn:
+    return FreelancerStandIn(projects, odd_rows=False, short_pages=False, contests=0)
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[FreelancerStandIn]:
+    async with plain(400) as site:
+        yield site
+
+
+async def is_whole_again(site: FreelancerStandIn, url: str, data: Path) -> None:
+    """Crawl once more and check that nothing is missing."""
+    site.heal()
+    again = await Process.start(site, data, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
+    await again.ended()
+    assert again.process.returncode == 0, again.log
+    assert await stored_ids(url) == set(site.listed_ids())
+
+
+@ONE_SERVER
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+async def test_one_signal_ends_a_crawl_whose_platform_hangs(
+    sent: signal.Signals, site: FreelancerStandIn, database_url: str, tmp_path: Path
+) -> None:
+    site.fail("slow", delay=120, after=2)
+    crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=database_url)
+    await until(lambda: len(site.requests) == 3)
+    crawling.process.send_signal(sent)
+    assert await crawling.ended() < 5
+    assert crawling.process.returncode == 0, crawling.log
+    assert "Traceback" not in crawling.log
+    (run,) = await runs(database_url)
+    assert (run["reason"], run["whole"]) == ("shutdown", None)
+    assert run["items_scraped"] == run["written"] == len(await stored_ids(database_url)) == 195
+    await is_whole_again(site, database_url, tmp_path)
+
+
+@ONE_SERVER
+async def test_one_signal_ends_a_crawl_that_waits_for_its_turn(
+    site: FreelancerStandIn, database_url: str, tmp_path: Path
+) -> None:
+    crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=60", DATABASE_URL=database_url)
+    await until(lambda: "Waiting" in crawling.log)
+    crawling.process.send_signal(signal.SIGTERM)
+    assert await crawling.ended() < 5
+    assert crawling.process.returncode == 0, crawling.log
+    assert len(site.requests) == 1
+    assert len(await stored_ids(database_url)) == 100
+
+
+async def test_one_signal_ends_a_crawl_whose_database_is_away(
+    site: FreelancerStandIn, open_folder: Path, tmp_path: Path
+) -> None:
+    if not Path("/usr/lib/postgresql/15/bin").exists():
+        pytest.skip("PostgreSQL 15 is not installed (Debian: apt-get install postgresql)")
+    manager = oldest_postgres(open_folder / "away_at_the_end")
+    with manager as server:
+        url = server.url("postgres")
+        site.fail("slow", delay=1, after=2)
+        crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
+        await until(lambda: len(site.requests) == 3)
+        await asyncio.to_thread(manager.stop, "immediate")
+        await until(lambda: "did not take a batch" in crawling.log)
+        crawling.process.send_signal(signal.SIGTERM)
+        assert await crawling.ended() < 5
+        # What it could not store waits on disk.
+        assert "Traceback" not in crawling.log
+        await asyncio.to_thread(manager.start)
+        await is_whole_again(site, url, tmp_path)
+        assert not list(tmp_path.glob("spool/*/projects*.jsonl"))
+
+
+@ONE_SERVER
+@pytest.mark.parametrize("how", ["two signals", "killed"])
+async def test_what_was_counted_is_never_lost(
+    how: str, site: FreelancerStandIn, database_url: str, tmp_path: Path
+) -> None:
+    # Slow enough to be hit in the middle of storing, again and again.
+    site.fail("slow", delay=0.2)
+    options = ("-s", "DOWNLOAD_DELAY=0", "-L", "DEBUG")
+    crawling = await Process.start(site, tmp_path, *options, DATABASE_URL=database_url)
+    await until(lambda: crawling.counted() > 50)
+    if how == "killed":
+        os.kill(crawling.process.pid, signal.SIGKILL)
+    else:
+        crawling.process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        crawling.process.send_signal(signal.SIGTERM)
+    await crawling.ended()
+    counted = set(map(int, re.findall(r"external_id='(\d+)'", crawling.log)))
+    assert counted
+    assert counted <= await stored_ids(database_url)
+    (run,) = await fetch(database_url, "SELECT reason, whole_since FROM crawl_runs")
+    assert run["whole_since"] is None
+    assert run["reason"] in (None, "shutdown")
+    await is_whole_again(site, database_url, tmp_path)

@@ -1,0 +1,63 @@
+"""What answers say of their limits."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outsourcing_spiders.parsing.rate_limits import Limits, read_limits
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+EPOCH = int(NOW.timestamp())
+
+_SAID: list[tuple[dict[str, str], Limits]] = [
+    ({}, Limits()),
+    ({"retry-after": "120"}, Limits(retry_after=120)),
+    ({"retry-after": " 1.5 "}, Limits(retry_after=1.5)),
+    ({"retry-after": "0"}, Limits(retry_after=0)),
+    ({"retry-after": "Sun, 22 Nov 2026 12:02:00 GMT"}, Limits(retry_after=120)),
+    ({"retry-after": "Sunday, 22-Nov-26 12:02:00 GMT"}, Limits(retry_after=120)),
+    ({"retry-after": "Sun, 22 Nov 2026 11:00:00 GMT"}, Limits(retry_after=0)),
+    ({"retry-after": str(EPOCH + 30)}, Limits(retry_after=30)),
+    ({"retry-after": "-5"}, Limits()),
+    ({"retry-after": "soon"}, Limits()),
+    ({"retry-after": ""}, Limits()),
+    # As Freelancer.com's documentation shows it.
+    (
+        {"ratelimit-limit": "50, 50;window=60, 1000;window=3600", "ratelimit-remaining": "45"},
+        Limits(remaining=45, windows=((50, 60.0), (1000, 3600.0))),
+    ),
+    # The draft's later forms.
+    ({"ratelimit-policy": '"burst";q=100;w=60,"daily";q=1000;w=86400'}, Limits(windows=((100, 60.0), (1000, 86400.0)))),
+    ({"ratelimit": '"default";r=50;t=30'}, Limits(remaining=50, reset=30)),
+    ({"ratelimit": "limit=100, remaining=0, reset=7"}, Limits(remaining=0, reset=7)),
+    # What others send.
+    ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "15"}, Limits(remaining=0, reset=15)),
+    ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(EPOCH + 90)}, Limits(remaining=0, reset=90)),
+    ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{EPOCH + 90}000"}, Limits(remaining=0, reset=90)),
+    ({"x-rate-limit-remaining": "3", "x-rate-limit-reset": "1"}, Limits(remaining=3, reset=1)),
+    ({"x-ratelimit-remaining": "7, 100"}, Limits(remaining=7)),
+    ({"x-ratelimit-remaining": "unlimited", "x-ratelimit-reset": "never"}, Limits()),
+    ({"ratelimit-limit": "0;window=60, 5;window=0, -1;window=3"}, Limits()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("headers", "limits"), _SAID, ids=str)
+def test_what_is_said_is_read(headers: dict[str, str], limits: Limits) -> None:
+    assert read_limits(headers, now=NOW) == limits
+
+
+NAMES = ["retry-after", "ratelimit", "ratelimit-limit", "ratelimit-policy", "ratelimit-remaining", "ratelimit-reset",
+         "x-ratelimit-reset"]  # fmt: skip
+TEXTS = st.one_of(st.text(max_size=200), st.from_regex(r'[0-9;=,"wqrt .-]{0,100}', fullmatch=True))
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), TEXTS))
+def test_nothing_raises_and_no_wait_is_negative(headers: dict[str, str]) -> None:
+    limits = read_limits(headers, now=NOW)
+    assert limits.retry_after is None or limits.retry_after >= 0
+    assert limits.reset is None or limits.reset >= 0
+    assert all(requests > 0 and seconds > 0 for requests, seconds in limits.windows)
