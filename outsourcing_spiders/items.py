@@ -97,5 +97,7 @@ class Project:
     """Mean of the bids in the budget's currency and period; ``None`` when there are none."""
     client: Client | None = None
     """``None`` when the platform shows nothing of the client."""
+    expires_at: datetime | None = None
+    """When the platform's terms want a copy gone: aware, UTC; it is deleted then. ``None``: it may be kept."""
     extra: dict[str, Any] = field(default_factory=dict)
     """What only this platform has, as JSON; no values that change by themselves at every look."""

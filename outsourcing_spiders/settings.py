@@ -55,6 +55,9 @@ PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT = 20_000  # milliseconds. Default: 30 s
 PERMITTED_PLATFORMS = os.environ.get("PERMITTED_PLATFORMS", "")
 """Platforms, separated by commas, that forbid programs, but permitted you to use one; read by middlewares.permission."""
 FREELANCER_TOKEN = os.environ.get("FREELANCER_TOKEN", "")
+UPWORK_CLIENT_ID = os.environ.get("UPWORK_CLIENT_ID", "")
+UPWORK_CLIENT_SECRET = os.environ.get("UPWORK_CLIENT_SECRET", "")
+UPWORK_REFRESH_TOKEN = os.environ.get("UPWORK_REFRESH_TOKEN", "")
 
 BLOCK_GUARD = True
 """False: an answer that is no page of the platform is only warned of; read by middlewares.block_guard."""

@@ -28,6 +28,7 @@ from outsourcing_spiders.outcomes import DatabaseUnreachable, StorageError
 from outsourcing_spiders.storage.engine import Database, explained
 from outsourcing_spiders.storage.export import WrongSelection, export
 from outsourcing_spiders.storage.export_file import ReaderGone, TargetExists, explained_output
+from outsourcing_spiders.storage.expiry import prune
 from outsourcing_spiders.storage.pages import kept_page, kept_pages
 from outsourcing_spiders.storage.replay import replay
 from outsourcing_spiders.storage.spool import Spool
@@ -38,14 +39,14 @@ logger = logging.getLogger(__name__)
 
 
 class Command(ScrapyCommand):
-    """Serve ``scrapy db status | psql | export | pages | upgrade | replay``; exits with 2 for a wrong command line, 1 for the rest."""
+    """Serve ``scrapy db status | psql | export | pages | prune | upgrade | replay``; exits with 2 for a wrong command line, 1 for the rest."""
 
     requires_project = True
     requires_crawler_process = False
 
     def syntax(self) -> str:
         """Return what follows the command's name."""
-        return "<status|psql|export|pages|upgrade|replay> [options]"
+        return "<status|psql|export|pages|prune|upgrade|replay> [options]"
 
     def short_desc(self) -> str:
         """Say in one line what it does."""
@@ -55,8 +56,8 @@ class Command(ScrapyCommand):
         """Say what there is."""
         return (
             "Look at the database (status), ask it anything (psql), write a table to a file (export), look at the "
-            "pages that ended crawls (pages), bring its schema up to date (upgrade), store what a crawl had to leave "
-            "on disk (replay). 'scrapy db <name> -h' says more of each."
+            "pages that ended crawls (pages), delete what terms do not let us keep (prune), bring its schema up to date "
+            "(upgrade), store what a crawl had to leave on disk (replay). 'scrapy db <name> -h' says more of each."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -83,6 +84,7 @@ class Command(ScrapyCommand):
         psql.add_argument("-c", "--command", action="append", default=[], metavar="SQL", help="run this and leave")
         pages = add("pages", "List the pages that ended crawls, or print one of them")
         pages.add_argument("number", nargs="?", type=int, help="print the body of this one")
+        add("prune", "Delete the projects that the terms of their platform do not let us keep; every crawl does it, too")
         add("upgrade", "Apply the migrations that are missing")
         add("replay", "Store the rows that a crawl had to leave on disk")
         add_arguments(add("export", "Write a table to a file", EXPORT_HELP))
@@ -107,6 +109,7 @@ class Command(ScrapyCommand):
             "psql": self._psql,
             "export": self._export,
             "pages": self._pages,
+            "prune": self._prune,
             "upgrade": self._upgrade,
             "replay": self._replay,
         }
@@ -222,6 +225,19 @@ class Command(ScrapyCommand):
         with explained_output("standard output"):
             sys.stdout.buffer.write(page.body)
             sys.stdout.flush()
+
+    async def _prune(self, opts: argparse.Namespace) -> None:
+        if not self._url and not is_made(self._embedded_root):
+            _out("Nothing is stored yet.")
+            return
+        async with self._unchecked() as database:
+            state, revision = await database.schema_state()
+            if state != "current":
+                raise StorageError(advice(state, revision) or state)
+            with explained(database.name):
+                async with database.engine.begin() as connection:
+                    count = await prune(connection)
+        _out(f"{database.name}: {count} projects deleted.")
 
     def _unchecked(self) -> UncheckedDatabase:
         return UncheckedDatabase(self._url, embedded_root=self._embedded_root)

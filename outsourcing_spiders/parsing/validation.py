@@ -233,6 +233,11 @@ def _validate_times(project: Project, unusable: list[str], now: datetime) -> Non
         if project.closes_at is None or not EARLIEST <= project.closes_at <= LATEST:
             project.closes_at = None
             unusable.append("closes_at")
+    if project.expires_at is not None:
+        expires_at = _utc(project.expires_at) if isinstance(project.expires_at, datetime) else None
+        if expires_at is None:
+            raise InvalidProject("expires_at is no time: nobody would know when the copy has to go")
+        project.expires_at = expires_at
     if project.posted_precision not in _PRECISIONS:
         project.posted_precision = "unknown"
         unusable.append("posted_precision")

@@ -63,6 +63,7 @@ class Columns(msgspec.Struct):
     client_reviews: int | None
     client_verified: bool | None
     extra: dict[str, Any]
+    expires_at: datetime | None = None
     seen_at: datetime | None = None
     """``None``: when the row is stored, by the clock of the server."""
 
@@ -107,6 +108,7 @@ def prepare(project: Project) -> PreparedRow:
             client.reviews,
             client.verified,
             project.extra,
+            project.expires_at,
         )
     )
     return PreparedRow((platform, external_id), line)

@@ -14,6 +14,7 @@ from outsourcing_spiders.storage.blocks import Block, current_block, forget_bloc
 from outsourcing_spiders.storage.engine import Database, explained, message
 from outsourcing_spiders.storage.exchange_rates import load_rates, store_rates
 from outsourcing_spiders.storage.full_texts import with_full_text
+from outsourcing_spiders.storage.expiry import prune
 from outsourcing_spiders.storage.pages import Scrub, keep_page
 from outsourcing_spiders.storage.rejections import insert_rejections, rejection_line
 from outsourcing_spiders.storage.replay import replay
@@ -85,6 +86,7 @@ class Store:
             with explained(self.database.name):
                 await replay(engine, self._spool)
                 async with engine.begin() as connection:
+                    await prune(connection)
                     self.run_id = await begin_run(connection, self.spider, self._listing)
                     self.rates.add(await load_rates(connection))
         except BaseException:
@@ -195,6 +197,7 @@ class Store:
         if self.run_id is None:
             return
         async with self.database.engine.begin() as connection:
+            await prune(connection)
             await store_rates(connection, self.rates.take_learned())
             await finish_run(
                 connection, self.run_id, reason=reason, whole_since=whole_since, counts=counts, stats=stats

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The newest migration; a test holds it to the migrations folder."""
 
 CHANGES_CHANNEL = "outsourcing_projects"
@@ -85,6 +85,7 @@ projects = Table(
     Column("first_seen_at", DateTime(timezone=True), nullable=False),
     Column("last_seen_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), comment="deleted then, by the terms of the platform"),
     PrimaryKeyConstraint("platform", "external_id"),
     _one_of("status", "open", "closed", "awarded", "cancelled", "unknown"),
     _one_of("pricing", "fixed", "hourly", "daily", "monthly", "unknown"),
@@ -92,6 +93,7 @@ projects = Table(
     _one_of("posted_precision", "exact", "minute", "hour", "day", "unknown"),
     Index(None, "posted_at"),
     Index(None, "first_seen_at"),
+    Index("ix_projects_expires_at", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
     Index(None, "skills", postgresql_using="gin"),
     # Room on each page for the next version of a row whose bids change: such an update then touches no index.
     postgresql_with={"fillfactor": 85},
@@ -232,4 +234,14 @@ page_validators = Table(
     Column("stored_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("spider", "listing", "url"),
     comment="ETag and Last-Modified of pages whose projects are all stored",
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False, comment="encrypted with a secret that is in no database"),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("name"),
+    comment="Tokens that platforms renew, such as OAuth refresh tokens that rotate",
 )

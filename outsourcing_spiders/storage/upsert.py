@@ -34,7 +34,8 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 _SENT = [name for name in Columns.__struct_fields__ if name != "seen_at"]
 _TYPED = ", ".join(f"{name} {projects.c[name].type.compile(_DIALECT)}" for name in _SENT)
 
-# A full text stays when only a teaser comes; so do the better of two times, and dollars of an old budget.
+# A full text stays when only a teaser comes, and with it the day when it has to go; so do the better of two times,
+# and dollars of an old budget.
 _KEEPS_TEXT = "p.description_complete AND NOT excluded.description_complete"
 _KEEPS_TIME = (
     "p.posted_at IS NOT NULL AND (excluded.posted_at IS NULL OR excluded.posted_precision <> 'exact' AND "
@@ -54,6 +55,7 @@ _KEPT_WHEN = {
     "posted_text": _KEEPS_TIME,
     "budget_min_usd": _KEEPS_DOLLARS,
     "budget_max_usd": _KEEPS_DOLLARS,
+    "expires_at": _KEEPS_TEXT,
 }
 
 
@@ -64,7 +66,7 @@ def _assignment(name: str) -> str:
 
 
 # What changes by itself makes no project new: a relative time ("2 hours ago") gives another moment at every
-# look, the dollar moves every day, and a teaser is no new text.
+# look, the dollar moves every day, a copy may be kept longer each time it is renewed, and a teaser is no new text.
 _COMPARED = [name for name in _SENT if name not in ("platform", "external_id") and name not in _KEPT_WHEN]
 
 
@@ -125,14 +127,15 @@ SELECT
 # Rows that somebody else holds are passed over: who holds them renews them.
 _REFRESH = text(
     f"""
-WITH stale AS MATERIALIZED (SELECT platform, external_id, seen_at FROM ({_INCOMING}) AS i WHERE {_IS_STALE}),
+WITH stale AS MATERIALIZED (SELECT platform, external_id, seen_at, expires_at FROM ({_INCOMING}) AS i WHERE {_IS_STALE}),
 free AS (
-    SELECT p.platform, p.external_id, stale.seen_at FROM stale JOIN projects p USING (platform, external_id)
+    SELECT p.platform, p.external_id, stale.seen_at, stale.expires_at FROM stale JOIN projects p USING (platform, external_id)
     FOR NO KEY UPDATE OF p SKIP LOCKED
 )
 UPDATE projects p SET
     first_seen_at = least(p.first_seen_at, free.seen_at),
-    last_seen_at = greatest(p.last_seen_at, free.seen_at)
+    last_seen_at = greatest(p.last_seen_at, free.seen_at),
+    expires_at = CASE WHEN p.expires_at IS NULL THEN NULL ELSE greatest(p.expires_at, free.expires_at) END
 FROM free WHERE p.platform = free.platform AND p.external_id = free.external_id
 """  # noqa: S608
 ).bindparams(bindparam("rows", type_=LargeBinary))

@@ -112,7 +112,7 @@ FULL_VALUES = {
     "work_mode": "remote", "location": None, "language": "en", "posted_at": POSTED, "posted_precision": "exact",
     "posted_text": "now", "closes_at": datetime(9999, 12, 31, tzinfo=UTC), "bid_count": 2_147_483_647,
     "bid_average": Decimal("99.95"), "client_country": "DE", "client_rating": Decimal("4.9"), "client_reviews": 0,
-    "client_verified": False, "extra": FULL.extra,
+    "client_verified": False, "extra": FULL.extra, "expires_at": None,
 }  # fmt: skip
 SEEN = ("first_seen_at", "last_seen_at", "changed_at")
 
