@@ -30,7 +30,8 @@ DOWNLOAD_TIMEOUT = 30
 DOWNLOAD_VERIFY_CERTIFICATES = True  # default: False
 DOWNLOAD_MAXSIZE = 64 * 1024 * 1024  # default: 1 GB
 DOWNLOAD_WARNSIZE = 16 * 1024 * 1024  # default: 32 MB
-COOKIES_ENABLED = False  # default: True
+# Scrapy's middleware asks another host for public suffixes; a spider that needs a cookie uses CookieJar. Default: True.
+COOKIES_ENABLED = False
 REDIRECT_MAX_TIMES = 5  # default: 20
 # 429 and 503 are not retried at once, but by middlewares.pacing. Default: with 408, 429 and 503.
 RETRY_HTTP_CODES = [500, 502, 504, 520, 522, 524]
@@ -85,6 +86,7 @@ ITEM_PIPELINES = {
 SPIDER_MIDDLEWARES = {
     "outsourcing_spiders.middlewares.outcomes.OutcomeMiddleware": 10,
     "outsourcing_spiders.middlewares.permission.PermissionStartMiddleware": 15,
+    "outsourcing_spiders.middlewares.kept_pages.KeptPagesMiddleware": 17,
     "outsourcing_spiders.middlewares.storage_ready.StorageReadyMiddleware": 20,
     "outsourcing_spiders.middlewares.known_projects.KnownProjectsMiddleware": 900,
     # Each of these looks at every item that passes, for requests that no spider here makes. Default: on.

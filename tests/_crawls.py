@@ -16,6 +16,7 @@ from scrapy.crawler import AsyncCrawlerRunner, Crawler
 from scrapy.settings import Settings
 
 from outsourcing_spiders.items import Project
+from outsourcing_spiders.platforms.base import PlatformSpider
 from outsourcing_spiders.spiders.freelancer import FreelancerSpider
 from outsourcing_spiders.storage.engine import normalize_url
 
@@ -110,7 +111,7 @@ async def crawl(
     folder: Path,
     *,
     settings: dict[str, Any] | None = None,
-    spider: type[FreelancerSpider] = FreelancerSpider,
+    spider: type[PlatformSpider] = FreelancerSpider,
     on_answer: Callable[[int, Crawl], Any] | None = None,
     on_item: Callable[[int, Crawl], Any] | None = None,
     **arguments: Any,

@@ -210,6 +210,6 @@ def scrapy_environment(data_folder: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ours and not name.startswith("SCRAPY") and not name.lower().endswith("_proxy")
+        if name not in ours and not name.startswith(("SCRAPY", "UPWORK_")) and not name.lower().endswith("_proxy")
     }
     return kept | {"OUTSOURCING_SPIDERS_DATA": str(data_folder), "PYTHONUNBUFFERED": "1"}

@@ -351,7 +351,7 @@ async def test_a_card_has_the_markup_of_the_real_one(http: aiohttp.ClientSession
         "posted_at": "2026-09-15 09:00:00+00:00",
         "posted_precision": "hour",
         "posted_text": "3 hrs ago",
-        "closes_at": "2026-10-19 00:00:00+00:00",
+        "closes_at": "2026-10-19 23:59:59+00:00",
         "bid_count": 1,
         "client": ("US", None, True),
     }

@@ -48,7 +48,7 @@ class Command(crawl.Command):
         super().process_options(args, opts)
         if not prepare(self.settings).get("LOG_FILE"):
             # The last line says it, once, with what to do; a log file keeps it where it happened.
-            for name in ("middlewares.outcomes", "platforms.json_api"):
+            for name in ("middlewares.outcomes", "platforms.listing"):
                 logging.getLogger(f"outsourcing_spiders.{name}").addFilter(_tells_no_outcome)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:

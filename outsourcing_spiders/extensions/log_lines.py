@@ -29,6 +29,7 @@ _NOISE = {
     "alembic.runtime.migration": ("Context impl", "Will assume", "Running upgrade"),
 }
 _NOT_DOWNLOADED = "No answer from %(request)s: %(reason)s"
+_NO_ROBOTS_TXT = "Error downloading %(request)s: %(f_exception)s"
 _TERMINAL_FORMAT, _TERMINAL_DATES = "%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"
 
 
@@ -48,7 +49,8 @@ def make_readable(settings: BaseSettings) -> None:
     for name, beginnings in _NOISE.items():
         # A level would not last: Scrapy's logging configuration resets those of its own loggers.
         logging.getLogger(name).addFilter(_Without(beginnings))
-    logging.getLogger("scrapy.core.scraper").addFilter(_shorten_download_error)
+    for name in ("scrapy.core.scraper", "scrapy.downloadermiddlewares.robotstxt"):
+        logging.getLogger(name).addFilter(_shorten_download_error)
     if sys.stderr.isatty() and not settings.get("LOG_FILE"):
         # The lowest priority but Scrapy's defaults.
         settings.set("LOG_FORMAT", _TERMINAL_FORMAT, priority="command")
@@ -69,7 +71,7 @@ class _Without(logging.Filter):
 
 def _shorten_download_error(record: logging.LogRecord) -> bool:
     # Where in Scrapy a connection was refused helps nobody.
-    if record.msg == _NOT_DOWNLOADED:
+    if record.msg in (_NOT_DOWNLOADED, _NO_ROBOTS_TXT):
         record.exc_info = None
     return True
 

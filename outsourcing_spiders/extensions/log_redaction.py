@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.request import getproxies
@@ -36,8 +36,17 @@ def protect(settings: BaseSettings) -> None:
     and others may come with a tool around it. A handler that sends a record's parts on, unformatted, is
     not covered. May be called again: secrets are added.
     """
+    _add(secrets_of({**_values(settings), **_proxies()}))
+
+
+def add_secrets(values: Mapping[str, str]) -> None:
+    """Hide what became known in mid-crawl as well, such as renewed tokens; names end as those of secret settings do."""
+    _add(secrets_of(values))
+
+
+def _add(secrets: Iterable[Secret]) -> None:
     global _secrets
-    found = dict.fromkeys(_secrets) | dict.fromkeys(secrets_of({**_values(settings), **_proxies()}))
+    found = dict.fromkeys(_secrets) | dict.fromkeys(secrets)
     if not found:
         return
     is_first = not _secrets

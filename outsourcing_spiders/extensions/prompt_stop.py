@@ -56,6 +56,7 @@ class PromptStop:
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self._grace = crawler.settings.getfloat("STOP_GRACE")
+        self._has_crawled = False
         self._look: Any = None
         self._call: Any = None
 
@@ -72,7 +73,9 @@ class PromptStop:
         self._look.start(_LOOK_INTERVAL, now=False)
 
     def _stop_if_told(self) -> None:
-        if self._crawler.crawling:
+        # `scrapy shell` opens a spider, and never crawls.
+        self._has_crawled = self._has_crawled or self._crawler.crawling
+        if self._crawler.crawling or not self._has_crawled:
             return
         self._look.stop()
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)

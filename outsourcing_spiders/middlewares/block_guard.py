@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, NoReturn, Self
+from typing import NoReturn, Self
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -11,10 +11,10 @@ from scrapy.downloadermiddlewares.retry import get_retry_request
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 
+from outsourcing_spiders.middlewares.kept_pages import decoded_headers, keep_page
 from outsourcing_spiders.middlewares.outcomes import refuse
 from outsourcing_spiders.outcomes import Blocked, LayoutChanged, LoginRequired, Outcome, Unreachable
 from outsourcing_spiders.parsing.challenges import Kind, Verdict, judge
-from outsourcing_spiders.pipelines.storage import StoragePipeline
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ class BlockGuardMiddleware:
     def __init__(self, crawler: Crawler, *, only_warns: bool) -> None:
         self._crawler = crawler
         self._only_warns = only_warns
-        self._has_kept = False
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -61,7 +60,8 @@ class BlockGuardMiddleware:
         return await self._end(response, outcome, verdict)
 
     async def _end(self, response: Response, outcome: Outcome, verdict: Verdict) -> NoReturn:
-        await self._keep(response, outcome, verdict)
+        finding = f"{verdict.vendor}: {verdict.evidence}" if verdict.vendor else verdict.evidence
+        await keep_page(self._crawler, response, outcome.reason, finding)
         refuse(self._crawler, outcome)
 
     def _ask_again(self, request: Request) -> Request | None:
@@ -72,29 +72,12 @@ class BlockGuardMiddleware:
         # What is given up is logged as the end of the crawl.
         return get_retry_request(request, spider=spider, reason="cut off", give_up_log_level=logging.DEBUG)
 
-    async def _keep(self, response: Response, outcome: Outcome, verdict: Verdict) -> None:
-        # Answers that were under way beside the first one tell nothing more.
-        if self._has_kept:
-            return
-        self._has_kept = True
-        pipeline = self._crawler.get_item_pipeline(StoragePipeline)
-        if pipeline is None or not pipeline.store.is_open:
-            return
-        await pipeline.store.keep_page(
-            url=response.url,
-            status=response.status,
-            headers={name: ", ".join(values) for name, values in _headers(response)},
-            body=response.body,
-            reason=outcome.reason.value,
-            finding=f"{verdict.vendor}: {verdict.evidence}" if verdict.vendor else verdict.evidence,
-        )
-
 
 def _judge(request: Request, response: Response) -> Verdict:
     redirects: list[str] = request.meta.get("redirect_urls") or [request.url]
     return judge(
         status=response.status,
-        headers=[(name, value) for name, values in _headers(response) for value in values],
+        headers=[(name, value) for name, values in decoded_headers(response) for value in values],
         body=response.body,
         url=response.url,
         asked_url=redirects[0],
@@ -117,8 +100,3 @@ def _outcome(response: Response, verdict: Verdict) -> Outcome:
             return Unreachable(f"{where}: what comes is cut off each time ({because}); try again later")
         case _:
             return LayoutChanged(f"{where}, but not with what the spider reads ({because}); the spider needs mending")
-
-
-def _headers(response: Response) -> list[tuple[str, list[str]]]:
-    found: Any = response.headers
-    return [(name.decode("latin-1"), [value.decode("latin-1") for value in values]) for name, values in found.items()]

@@ -11,11 +11,9 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import signal
 from base64 import b64decode
-from collections.abc import AsyncIterator, Coroutine
-from pathlib import Path
+from collections.abc import Coroutine
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
@@ -34,49 +32,16 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Response
 from scrapy_playwright.handler import HTTP11DownloadHandler, ScrapyPlaywrightDownloadHandler
-from scrapy_playwright.provider import PlaywrightBrowserProvider
 
-from outsourcing_spiders.middlewares.browser_page import BrowserPage, Limits
+from outsourcing_spiders.middlewares.browser_page import BrowserPage
+from outsourcing_spiders.middlewares.browser_start import TRACKERS, BrowserFinder
 from outsourcing_spiders.middlewares.outcomes import refuse
-from outsourcing_spiders.middlewares.rendering import Addresses, read_rendering
-from outsourcing_spiders.outcomes import Failed, Outcome
+from outsourcing_spiders.middlewares.permission import live_host, missing_permission, permitted_platforms
+from outsourcing_spiders.middlewares.rendering import Addresses, Limits, Rules, read_rendering
+from outsourcing_spiders.outcomes import Outcome, PermissionRequired
 
 logger = logging.getLogger(__name__)
 
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_MAC_PROGRAMS = (
-    Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"),
-    Path("/Applications/Chromium.app/Contents/MacOS/Chromium"),
-)
-# They count visitors and show advertisements; none of them brings what a page is about.
-_TRACKERS = (
-    "google-analytics.com", "googletagmanager.com", "googlesyndication.com", "googleadservices.com", "doubleclick.net",
-    "connect.facebook.net", "hotjar.com", "hotjar.io", "clarity.ms", "bat.bing.com", "mc.yandex.ru", "segment.io",
-    "cdn.segment.com", "mixpanel.com", "mxpnl.com", "amplitude.com", "fullstory.com", "criteo.com", "criteo.net",
-    "taboola.com", "outbrain.com", "quantserve.com", "scorecardresearch.com", "nr-data.net", "snap.licdn.com",
-    "px.ads.linkedin.com", "analytics.tiktok.com", "static.ads-twitter.com", "browser-intake-datadoghq.com",
-)  # fmt: skip
-_ARGUMENTS = (
-    # Not asked for at all, and without a word to Python.
-    "--blink-settings=imagesEnabled=false",
-    "--disable-remote-fonts",
-    "--no-pings",
-    "--host-resolver-rules=" + ",".join(f"MAP {name} ~NOTFOUND,MAP *.{name} ~NOTFOUND" for name in _TRACKERS),
-    "--disable-gpu",
-    # Nobody looks at the pages.
-    "--disable-threaded-compositing",
-    "--disable-software-rasterizer",
-    # Chromium takes the last list only, so these are Playwright's as far as a page that is read is concerned, and:
-    # a frame host for each document, which costs a third of the time; a process in reserve, and one with the
-    # suggestions of an address bar for each context, which cost 55 MB each.
-    "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,MediaRouter,OptimizationHints,"
-    "NetworkTimeServiceQuerying,PaintHolding,DestroyProfileOnBrowserClose,AvoidUnnecessaryBeforeUnloadCheckSync,"
-    "AimEnabled,PreconnectToSearch,LensOverlay,RenderDocument,SpareRendererForSitePerProcess,WebUIOmniboxPopup,"
-    "WebUIOmniboxAimPopup",
-)
-NO_BROWSER = (
-    "No browser to render pages with: run `playwright install chromium`, or `apt-get install chromium` on Debian"
-)
 _RENDERS_A_PAGE = 200
 # Of what a request may take, so that the page that never shows `wait_for` is still returned, and looked at.
 _SELECTOR_SHARE, _SELECTOR_SECONDS = 0.5, 10.0
@@ -89,71 +54,6 @@ _ERRORS = {
     "ERR_TIMED_OUT": DownloadTimeoutError,
     "ERR_CONNECTION_TIMED_OUT": DownloadTimeoutError,
 }
-
-
-class BrowserFinder(PlaywrightBrowserProvider):  # type: ignore[misc] # it comes without types
-    """Connect to the browser of ``PLAYWRIGHT_CDP_URL``, else start Playwright's own, else one of the system.
-
-    Raises `Failed`, which says what to install.
-    """
-
-    async def launch_browser(self) -> Browser:
-        """Return a running browser."""
-        assert self.browser_type is not None
-        if self.config.cdp_url:
-            try:
-                connected: Browser = await self.browser_type.connect_over_cdp(
-                    self.config.cdp_url, **self.config.cdp_kwargs
-                )
-                return connected
-            except PlaywrightError:
-                # Its address may hold a password.
-                raise Failed("No browser answers at PLAYWRIGHT_CDP_URL: start it, or correct the address") from None
-        asked = self.config.launch_options.get("executable_path")
-        for program in [asked] if asked else [None, *system_browsers()]:
-            try:
-                return await self._start(program)
-            except PlaywrightError as error:
-                if "Executable doesn't exist" not in error.message and "ENOENT" not in error.message:
-                    where = program or "Playwright's browser"
-                    raise Failed(f"{where} does not start: {error.message.splitlines()[0]}") from None
-        raise Failed(NO_BROWSER)
-
-    async def _start(self, program: str | None) -> Browser:
-        assert self.browser_type is not None
-        options: dict[str, Any] = {
-            "timeout": 20_000,
-            # Ctrl-C goes to the whole process group: the pages under way are still wanted.
-            "handle_sigint": False,
-            "handle_sigterm": False,
-            "handle_sighup": False,
-            # Nobody clicks here: a page that opens a window does so by itself.
-            "ignore_default_args": ["--disable-popup-blocking"],
-            **self.config.launch_options,
-            "args": [*_ARGUMENTS, *self.config.launch_options.get("args", ())],
-        }
-        if program:
-            options["executable_path"] = program
-        # Chromium does not start as root with its sandbox.
-        sandbox = options.pop("chromium_sandbox", os.geteuid() != 0 if hasattr(os, "geteuid") else True)
-        try:
-            return await self._launch(sandbox, options)
-        except PlaywrightError as error:
-            if not sandbox or "sandbox" not in error.message.lower():
-                raise
-            logger.warning("Chromium's sandbox cannot be used here (a container?); starting it without")
-            return await self._launch(False, options)
-
-    async def _launch(self, sandbox: bool, options: dict[str, Any]) -> Browser:
-        assert self.browser_type is not None
-        launched: Browser = await self.browser_type.launch(chromium_sandbox=sandbox, **options)
-        return launched
-
-
-def system_browsers() -> list[str]:
-    """Return the Chromium and Chrome programs of this machine, the preferred one first."""
-    found = [path for name in _PROGRAMS if (path := shutil.which(name))]
-    return found + [str(path) for path in _MAC_PROGRAMS if path.exists()]
 
 
 class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # it comes without types
@@ -170,7 +70,8 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self.browser_provider_cls = BrowserFinder
-        self._addresses = Addresses()
+        self._permitted = permitted_platforms(crawler.settings)
+        self._rules = Rules(Addresses(), self._missing_permission, self._blocked_hosts())
         self._free = asyncio.Semaphore(self.config.max_pages_per_context)
         self._idle: list[tuple[tuple[Any, ...], BrowserPage]] = []
         self._launching: asyncio.Future[None] | None = None
@@ -178,7 +79,6 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
         self._names = iter(range(10**9))
         self._process: int | None = None
         self._crawls = False
-        self._waiting = 0
         self._closed = False
 
     @classmethod
@@ -189,6 +89,17 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
         handler = cls._of_crawlers[crawler]
         assert isinstance(handler, cls)
         return handler
+
+    def _missing_permission(self, url: str) -> PermissionRequired | None:
+        return missing_permission(self._crawler.spidercls, url, self._permitted)
+
+    def _blocked_hosts(self) -> frozenset[str]:
+        # Launch arguments keep trackers away, but not in a browser that somebody else started.
+        hosts = {*TRACKERS} if self.config.cdp_url else set()
+        home = getattr(self._crawler.spidercls, "home", "")
+        if home and self._missing_permission(home) is not None:
+            hosts.add(live_host(self._crawler.spidercls))
+        return frozenset(hosts)
 
     async def _maybe_launch_in_thread(self) -> None:
         # Called when the engine starts. `scrapy shell` hangs when that takes long, and who knows whether a
@@ -228,7 +139,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
 
     async def _render(self, request: Request, deadline: float) -> Response:
         try:
-            async with self._place():
+            async with self._free:
                 page_key, page = await self._take(request)
                 try:
                     left = max(deadline - asyncio.get_running_loop().time(), 0.1)
@@ -237,8 +148,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
                 except BaseException:
                     await asyncio.shield(self._later(self._discard(page)))
                     raise
-                if not self._waiting:
-                    page.rest()
+                page.rest()
                 self._idle.append((page_key, page))
         except Outcome as outcome:
             refuse(self._crawler, outcome)
@@ -268,18 +178,6 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
         size = int(request.meta.get("download_maxsize") or self._default_maxsize)
         return Limits(min(navigation, left), min(_SELECTOR_SECONDS, left * _SELECTOR_SHARE), size)
 
-    @contextlib.asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        self._waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._free.release()
-
     # --- pages ----------------------------------------------------------------------------------------------
 
     async def _take(self, request: Request) -> tuple[tuple[Any, ...], BrowserPage]:
@@ -288,7 +186,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
             # The last one used is the warmest.
             at = max((at for at, (its_key, _) in enumerate(self._idle) if its_key == key), default=0)
             its_key, page = self._idle.pop(at)
-            if its_key == key and page.is_usable and page.renders < _RENDERS_A_PAGE:
+            if its_key == key and page.renders < _RENDERS_A_PAGE and await page.is_usable():
                 return key, page
             await self._discard(page)
         for is_last in (False, True):
@@ -299,7 +197,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
             try:
                 name = f"page-{next(self._names)}"
                 context = (await self._create_browser_context(name, options)).context
-                page = await BrowserPage.open(context, self._addresses)
+                page = await BrowserPage.open(context, self._rules)
             except (TargetClosedError, AttributeError):
                 # The browser or the driver ended between two requests; the driver says so in no other way.
                 if is_last:

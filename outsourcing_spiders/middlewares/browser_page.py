@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -17,17 +16,15 @@ from scrapy import Request
 from scrapy.exceptions import DownloadCancelledError, DownloadFailedError, IgnoreRequest, NotSupported
 from scrapy.http import Headers, HtmlResponse
 
-from outsourcing_spiders.middlewares.rendering import Addresses, Rendering
+from outsourcing_spiders.middlewares.rendering import Limits, Rendering, Rules
 
+_NEVER_LOADED = ("Image", "Font", "Media", "Ping", "CSPViolationReport")
 # Documents are looked at on their way out and back; the rest on its way out. Launch arguments keep images and
 # fonts from being asked for at all, but not in a browser that somebody else started.
 _WATCHED = [
     {"resourceType": "Document", "requestStage": "Request"},
     {"resourceType": "Document", "requestStage": "Response"},
-    *(
-        {"resourceType": kind, "requestStage": "Request"}
-        for kind in ("Image", "Font", "Media", "Ping", "CSPViolationReport", "Other")
-    ),
+    *({"resourceType": kind, "requestStage": "Request"} for kind in (*_NEVER_LOADED, "Other")),
 ]
 _STYLESHEETS = {"resourceType": "Stylesheet", "requestStage": "Request"}
 # The browser's own: how it connects, what it can unpack. The user agent is set for all that the page asks for.
@@ -39,6 +36,9 @@ _NEGOTIATION = frozenset(("accept", "accept-language"))
 # Of the body that the browser has unpacked, and scripts have changed since.
 _OF_THE_WIRE = frozenset(("content-encoding", "content-length", "transfer-encoding"))
 _STATE = "indexeddb,cache_storage,file_systems,shared_storage,storage_buckets"
+# How long a page that was read may wait for the next one before it is left: leaving costs a fifth of a page.
+_REST_SECONDS, _LEAVE_SECONDS = 0.1, 2.0
+_CLOSE_SECONDS = 0.5
 _ENDED_BY_NAVIGATION = ("context was destroyed", "Cannot find context", "navigated or closed", "Cannot find default")
 
 # What a page left in the tab would change what the next one shows. Cookies stay, as they do in a browser.
@@ -68,16 +68,6 @@ _READ = """(async (selector, patience, limit) => {
 
 
 @dataclass(slots=True)
-class Limits:
-    """Seconds and bytes that one page may take."""
-
-    navigation: float
-    selector: float
-    size: int
-    """0: any."""
-
-
-@dataclass(slots=True)
 class _Answer:
     url: str
     status: int
@@ -102,14 +92,15 @@ class BrowserPage:
     After an error, and when it has crashed, it must be closed.
     """
 
-    def __init__(self, context: BrowserContext, page: Page, session: CDPSession, addresses: Addresses) -> None:
+    def __init__(self, context: BrowserContext, page: Page, session: CDPSession, rules: Rules) -> None:
         self.context = context
         self.renders = 0
         self._page = page
         self._session = session
-        self._addresses = addresses
+        self._rules = rules
         self._frame = ""
         self._resting: asyncio.Future[None] | None = None
+        self._soon: asyncio.TimerHandle | None = None
         self._visit: _Visit | None = None
         self._stylesheets: bool | None = None
         self._agent = ""
@@ -117,10 +108,10 @@ class BrowserPage:
         self._tasks: set[asyncio.Future[Any]] = set()
 
     @classmethod
-    async def open(cls, context: BrowserContext, addresses: Addresses) -> Self:
+    async def open(cls, context: BrowserContext, rules: Rules) -> Self:
         """Open a page in `context`."""
         page = await context.new_page()
-        opened = cls(context, page, await context.new_cdp_session(page), addresses)
+        opened = cls(context, page, await context.new_cdp_session(page), rules)
         tree = await opened._session.send("Page.getFrameTree")
         opened._frame = tree["frameTree"]["frame"]["id"]
         opened._session.on("Fetch.requestPaused", opened._on_paused)
@@ -130,9 +121,13 @@ class BrowserPage:
         context.on("page", opened._on_popup)
         return opened
 
-    @property
-    def is_usable(self) -> bool:
-        """Tell whether another page can be shown in it."""
+    async def is_usable(self) -> bool:
+        """Tell whether another page can be shown in it, once it has left the one before."""
+        if self._soon is not None:
+            self._soon.cancel()
+        if self._resting is not None:
+            await self._resting
+            self._resting = None
         browser = self.context.browser
         return not self._failed and not self._page.is_closed() and browser is not None and browser.is_connected()
 
@@ -144,28 +139,11 @@ class BrowserPage:
         Raises Playwright's errors; `IgnoreRequest` for a redirect to a private address; `NotSupported` for what
         is no page; `DownloadCancelledError` for one that is too large.
         """
-        if self._resting is not None:
-            await self._resting
-            self._resting = None
-        is_public = not await self._addresses.is_private(request.url)
+        is_public = not await self._rules.addresses.is_private(request.url)
         visit = self._visit = _Visit(request, is_public, limits)
         self.renders += 1
         started = monotonic()
-        if rendering.stylesheets is not self._stylesheets:
-            watched = _WATCHED if rendering.stylesheets else [*_WATCHED, _STYLESHEETS]
-            await self._session.send("Fetch.enable", {"patterns": watched})
-            self._stylesheets = rendering.stylesheets
-        agent = (request.headers.get("User-Agent") or b"").decode("latin-1")
-        if agent and agent != self._agent:
-            # Not Playwright's option for contexts: that one also claims to be a browser on Windows.
-            await self._session.send("Emulation.setUserAgentOverride", {"userAgent": agent})
-            self._agent = agent
-        origin = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
-        forgetting: dict[str, Any]
-        forgetting, _ = await asyncio.gather(
-            self._session.send("Page.addScriptToEvaluateOnNewDocument", {"source": _FORGET, "worldName": "reader"}),
-            self._session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": _STATE}),
-        )
+        forgetting = await self._prepare(request, rendering)
         try:
             await self._page.goto(request.url, wait_until="commit", timeout=limits.navigation * 1000)
         except PlaywrightError as error:
@@ -174,7 +152,8 @@ class BrowserPage:
             if "ERR_HTTP_RESPONSE_CODE_FAILURE" in error.message and visit.answers:
                 # An error status without a body: the browser would show a page of its own making.
                 return self._respond(visit, visit.answers[-1], "", started)
-            if "ERR_ABORTED" in error.message or "Download is starting" in error.message:
+            is_aborted = "ERR_ABORTED" in error.message and not self._failed and _is_no_page(visit.answers)
+            if is_aborted or "Download is starting" in error.message:
                 raise NotSupported(f"{request.url} is no page: a download, or nothing") from None
             raise
         # For the first document only: what a page leaves for the one it leads to is part of the page.
@@ -191,20 +170,50 @@ class BrowserPage:
             response.flags.append("wait_for_missing")
         return response
 
+    async def _prepare(self, request: Request, rendering: Rendering) -> dict[str, Any]:
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
+        # None depends on another, and all are done before the page is asked for.
+        work = [
+            self._session.send("Page.addScriptToEvaluateOnNewDocument", {"source": _FORGET, "worldName": "reader"}),
+            self._session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": _STATE}),
+        ]
+        if rendering.stylesheets is not self._stylesheets:
+            watched = [*_WATCHED, *_of_hosts(self._rules.blocked_hosts)]
+            if not rendering.stylesheets:
+                watched.append(_STYLESHEETS)
+            work.append(self._session.send("Fetch.enable", {"patterns": watched}))
+            self._stylesheets = rendering.stylesheets
+        agent = (request.headers.get("User-Agent") or b"").decode("latin-1")
+        if agent and agent != self._agent:
+            # Not Playwright's option for contexts: that one also claims to be a browser on Windows.
+            work.append(self._session.send("Emulation.setUserAgentOverride", {"userAgent": agent}))
+            self._agent = agent
+        forgetting: dict[str, Any] = (await asyncio.gather(*work))[0]
+        return forgetting
+
     def rest(self) -> None:
-        """Leave the page in the background: its scripts would go on asking the platform for more."""
-        self._resting = asyncio.ensure_future(self._leave())
+        """Leave the page soon unless it is wanted again: its scripts would go on asking the platform for more."""
+
+        def leave() -> None:
+            self._resting = asyncio.ensure_future(self._leave())
+
+        self._soon = asyncio.get_running_loop().call_later(_REST_SECONDS, leave)
 
     async def _leave(self) -> None:
         try:
-            await self._page.goto("about:blank", wait_until="commit", timeout=2000)
-        except PlaywrightError:
+            # A driver that was killed does not even tell of its own timeouts.
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await self._page.goto("about:blank", wait_until="commit", timeout=0)
+        except (PlaywrightError, TimeoutError):
             self._failed = True
 
     async def close(self) -> None:
         """Close the page and its context."""
-        for task in self._tasks:
-            task.cancel()
+        if self._soon is not None:
+            self._soon.cancel()
+        if self._tasks and not self._page.is_closed():
+            # What is held when the session ends goes out after all.
+            await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
         await self.context.close()
 
     async def _read(self, visit: _Visit, selector: str | None) -> dict[str, Any]:
@@ -274,21 +283,28 @@ class BrowserPage:
 
     async def _decide(self, event: dict[str, Any]) -> None:
         command, values = "Fetch.failRequest", {"errorReason": "BlockedByClient"}
-        if event["resourceType"] == "Stylesheet":
+        kind, asked = event["resourceType"], event["request"]
+        if kind == "Document":
+            # What other frames hold is not in the page's HTML.
+            if event["frameId"] == self._frame and self._visit is not None:
+                allowed = await self._look_at_document(self._visit, event)
+                if allowed is not None:
+                    command, values = "Fetch.continueRequest", allowed
+        elif self._is_blocked(asked["url"]) or kind in _NEVER_LOADED:
+            pass
+        elif kind == "Stylesheet" and not self._stylesheets:
             # Scripts wait for stylesheets, some give up without: an empty one is the same to them.
             command, values = "Fetch.fulfillRequest", _empty_stylesheet(event)
-        elif event["resourceType"] == "Document" and event["frameId"] == self._frame and self._visit is not None:
-            # What other frames hold is not in the page's HTML.
-            allowed = await self._look_at_document(self._visit, event)
-            if allowed is not None:
-                command, values = "Fetch.continueRequest", allowed
-        elif event["resourceType"] == "Other" and not _is_icon_or_guess(event["request"]["headers"]):
+        elif kind != "Other" or not _is_icon_or_guess(asked["headers"]):
             command, values = "Fetch.continueRequest", {}
         await self._session.send(command, {"requestId": event["requestId"], **values})
 
     async def _look_at_document(self, visit: _Visit, event: dict[str, Any]) -> dict[str, Any] | None:
         url = event["request"]["url"]
         if "responseStatusCode" not in event:
+            if (problem := self._rules.missing_permission(url)) is not None:
+                visit.refusal = problem
+                return None
             is_asked = url == urldefrag(visit.request.url).url
             if not is_asked and visit.is_public and await self._is_forbidden(url):
                 visit.refusal = IgnoreRequest(f"{visit.request.url} leads into a private network: {url}")
@@ -308,8 +324,13 @@ class BrowserPage:
             return None
         return {}
 
+    def _is_blocked(self, url: str) -> bool:
+        # The patterns also match addresses that merely hold such a name.
+        name = (urlsplit(url).hostname or "").rstrip(".")
+        return any(name == host or name.endswith(f".{host}") for host in self._rules.blocked_hosts)
+
     async def _is_forbidden(self, url: str) -> bool:
-        return urlsplit(url).scheme != "https" or await self._addresses.may_be_private(url)
+        return urlsplit(url).scheme != "https" or await self._rules.addresses.may_be_private(url)
 
     def _later(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.ensure_future(_quietly(work))
@@ -323,6 +344,18 @@ async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
     except PlaywrightError:
         # The page, or the request, is no more.
         return
+
+
+def _of_hosts(hosts: frozenset[str]) -> list[dict[str, str]]:
+    forms = ("*://{}/*", "*://{}:*", "*://{}./*", "*://{}.:*", "*://*.{}/*", "*://*.{}:*", "*://*.{}./*", "*://*.{}.:*")
+    return [{"urlPattern": form.format(host), "requestStage": "Request"} for host in sorted(hosts) for form in forms]
+
+
+def _is_no_page(answers: list[_Answer]) -> bool:
+    # A page whose process dies is aborted, too, and is worth another try.
+    told = {header["name"].lower(): header["value"].lower() for answer in answers[-1:] for header in answer.headers}
+    is_shown = told.get("content-type", "text/html").startswith(("text/", "application/xhtml", "application/xml"))
+    return bool(answers) and (answers[-1].status in (204, 205) or "content-disposition" in told or not is_shown)
 
 
 def _sent_headers(request: Request, asked: dict[str, Any]) -> list[dict[str, str]]:
@@ -346,8 +379,5 @@ def _empty_stylesheet(event: dict[str, Any]) -> dict[str, Any]:
     headers = {"Content-Type": "text/css", "Access-Control-Allow-Origin": origin}
     if origin != "*":
         headers["Access-Control-Allow-Credentials"] = "true"
-    return {
-        "responseCode": 200,
-        "responseHeaders": [{"name": name, "value": value} for name, value in headers.items()],
-        "body": base64.b64encode(b"").decode(),
-    }
+    told = [{"name": name, "value": value} for name, value in headers.items()]
+    return {"responseCode": 200, "responseHeaders": told, "body": ""}

@@ -59,6 +59,8 @@ class KnownProjectsMiddleware:
             return
         outputs = [output async for output in result]
         ids = {output.external_id for output in outputs if isinstance(output, Project)}
+        # What is pinned to the top says nothing about what lies below it.
+        ids -= self._crawler.spider.pinned  # type: ignore[union-attr]
         if ids and await self._are_known(ids):
             self._crawler.spider.caught_up(self._anchor.whole_since)  # type: ignore[union-attr]
             outputs = [output for output in outputs if not _is_next_page(output)]

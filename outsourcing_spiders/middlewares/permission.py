@@ -1,7 +1,8 @@
 """Keep away from platforms whose terms forbid programs, until the user says that the platform permits it.
 
 What is refused is the live host: that of ``home`` without ``www.``, and every host below it, however it is
-written. A sandbox or a stand-in on another host needs no permission.
+written. A sandbox or a stand-in on another host needs no permission, nor does the platform's official API, where it
+has one (`platforms.official`).
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def missing_permission(spidercls: type[Spider], address: str, permitted: Collect
     """
     if not _asks_first(spidercls) or spidercls.name in permitted or not is_on(address, live_host(spidercls)):
         return None
+    if is_official(address, spidercls):
+        return None
     terms = data_sheet(spidercls).get("Terms", "its terms or its robots.txt forbid programs").rstrip(".")
     advice = (
         f"add {spidercls.name} to PERMITTED_PLATFORMS" if permitted else f"set PERMITTED_PLATFORMS={spidercls.name}"
@@ -71,6 +74,14 @@ def live_host(spidercls: type[PlatformSpider]) -> str:
 def is_on(address: str, host: str) -> bool:
     """Tell whether an address leads to `host`, or to one below it."""
     return bool(host) and any(found == host or found.endswith(f".{host}") for found in _hosts(address))
+
+
+def is_official(address: str, spidercls: type[Spider]) -> bool:
+    """Tell whether an address is one of the platform's official API, written exactly as the spider declares it."""
+    return any(
+        address == official or (official.endswith("/") and address.startswith(official))
+        for official in getattr(spidercls, "official_addresses", ())
+    )
 
 
 def _asks_first(spidercls: type[Spider]) -> TypeGuard[type[PlatformSpider]]:

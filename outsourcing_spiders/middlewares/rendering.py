@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -28,6 +29,16 @@ class Rendering:
     """CSS selector of what must be in the page before it is read; None: what its own scripts made while it loaded."""
     stylesheets: bool = False
     """Load stylesheets, for a page whose scripts measure it; else each is answered with an empty one."""
+
+
+@dataclass(slots=True)
+class Limits:
+    """Seconds and bytes that one page may take."""
+
+    navigation: float
+    selector: float
+    size: int
+    """0: any."""
 
 
 class Addresses:
@@ -68,6 +79,17 @@ def _is_private(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
     address = getattr(address, "ipv4_mapped", None) or address
     return not address.is_global or address.is_multicast
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What no page may ask for, whatever its request says."""
+
+    addresses: Addresses
+    missing_permission: Callable[[str], Exception | None]
+    """Return why a document must not be asked for, or None."""
+    blocked_hosts: frozenset[str]
+    """Nothing is loaded from them, nor from those below them."""
 
 
 class RenderingMiddleware:

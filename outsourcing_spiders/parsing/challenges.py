@@ -113,6 +113,8 @@ def _without_mark(page: _Page, markers: tuple[str, ...], json_asked: bool, json_
         return Verdict(Kind.TRUNCATED, "JSON that breaks off") if is_part else Verdict(Kind.LAYOUT, "it is no JSON")
     if page.is_login:
         return Verdict(Kind.LOGIN, f"a login form on the page {page.title[:80]!r}")
+    if _LOGIN_WALL.fullmatch(page.title):
+        return Verdict(Kind.LOGIN, f"the page's title {page.title!r}")
     if page.is_html and not page.is_closed:
         return Verdict(Kind.TRUNCATED, "a page without its end")
     wanted = " nor ".join(map(repr, markers))
@@ -298,6 +300,8 @@ def _refused(told: dict[str, str], page: _Page) -> Verdict:
 _LOGIN_PATH = re.compile(r"/(?:log[-_]?[io]n|sign[-_]?in|m0/s02)(?:\.[a-z]{2,5})?(?:[/;]|$)", re.I)
 _LOGIN_HOST = re.compile(r"(?:login|signin|sso)\.", re.I)
 _LOGIN_TITLE = re.compile(r"\b(?:log|sign) ?in\b|\b(?:вход|войти|anmelden|connexion)\b|로그인|ログイン", re.I)
+# A whole title, whose form comes by scripts. "Log in" alone may be a project.
+_LOGIN_WALL = re.compile(r"(?:(?:\w+ )?(?:log|sign) ?in [-–|] )?(?:log|sign) ?in to your (?:\w+ )?account", re.I)
 
 
 def _login_redirect(status: int, told: dict[str, str], url: str, asked_url: str) -> Verdict | None:

@@ -11,6 +11,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -44,25 +45,35 @@ def state_after(page: str, marker: str) -> Any:
     """Return the value that a script of the page writes after `marker`, such as ``window.stateData=``.
 
     `page` is a whole page, of which only the scripts count, or the text of one script. Blanks around the
-    marker's ``=`` or ``:`` do not matter. Of several such places the first with an object or array in JSON
-    counts, then the first with one in JavaScript, then the first with anything else that is a literal; a call
-    such as ``(function(a){return {…}}(1))`` is read too.
+    marker's ``=`` or ``:`` do not matter. Of several such places the first with an object or array in JSON, or
+    with a call such as ``(function(a){return {…}}(1))``, counts, then the first with an object or array in
+    JavaScript, then the first with anything else that is a literal. What stands inside the value of another place is
+    none of its own: a text in it may hold the same words.
     """
     _check_size(page)
-    places = list(_places(page, marker))
-    if not places:
-        raise StateMissing(f"no {marker!r} in the page's scripts")
     reasons: list[str] = []
-    for place in places:
-        if page[place : place + 1] in ("{", "["):
-            try:
-                return _JSON.raw_decode(page, place)[0]
-            except (ValueError, RecursionError) as error:
-                reasons.append(_reason(error))
-    others: list[Any] = []
-    for place in places:
+    literals: list[int] = []
+    for place in _places(page, marker):
         try:
-            value = _read_javascript(page, place)
+            if page.startswith(("(", "function"), place):
+                return javascript.read_call(page, place)[0]
+            if not page.startswith(("{", "["), place):
+                literals.append(place)
+                continue
+            value = _JSON.raw_decode(page, place)[0]
+        except (ValueError, RecursionError) as error:
+            reasons.append(_reason(error))
+            literals.append(place)
+            continue
+        around = _literal_around(page, literals, place)
+        if around is None:
+            return value
+        if isinstance(around[0], (dict, list)):
+            return around[0]
+    others: list[Any] = []
+    for place in literals:
+        try:
+            value = javascript.read_literal(page, place)[0]
         except ValueError as error:
             reasons.append(str(error))
             continue
@@ -71,7 +82,9 @@ def state_after(page: str, marker: str) -> Any:
         others.append(value)
     if others:
         return others[0]
-    raise StateUnreadable(f"{marker!r} is there, but not followed by readable data: {reasons[0]}")
+    if reasons:
+        raise StateUnreadable(f"{marker!r} is there, but not followed by readable data: {reasons[0]}")
+    raise StateMissing(f"no {marker!r} in the page's scripts")
 
 
 def state_in_attribute(page: Selector, element: str, attribute: str) -> Any:
@@ -116,6 +129,15 @@ def nuxt_state(page: Selector, *path: str | int) -> Any:
         raise StateMissing(f"{error} of __NUXT_DATA__") from None
     except ValueError as error:
         raise StateUnreadable(f"__NUXT_DATA__ is there, but not readable: {error}") from None
+
+
+def vuex_state(page: Selector) -> dict[str, Any]:
+    """Return the Vuex store of a Nuxt page: ``vuex`` in the state of Nuxt 3, ``state`` in that of Nuxt 2."""
+    whole = nuxt_state(page)
+    for key in ("vuex", "state"):
+        if isinstance(whole, dict) and isinstance(store := whole.get(key), dict) and store:
+            return store
+    raise StateMissing("neither 'vuex' nor 'state' in the page's Nuxt state")
 
 
 def job_postings(page: Selector) -> list[dict[str, Any]]:
@@ -174,11 +196,14 @@ def decode_json(text: str) -> Any:
     raise reason
 
 
-def _read_javascript(text: str, at: int) -> Any:
-    """Return the literal, or what the function call returns, that begins at `at`."""
-    if text.startswith(("(", "function"), at):
-        return javascript.read_call(text, at)[0]
-    return javascript.read_literal(text, at)[0]
+def _literal_around(text: str, starts: list[int], at: int) -> tuple[Any] | None:
+    """Return the first literal that begins at one of `starts` and reaches beyond `at`, in a tuple of its own."""
+    for start in starts:
+        with suppress(ValueError):
+            value, end = javascript.read_literal(text, start)
+            if end > at:
+                return (value,)
+    return None
 
 
 def _whole_json(text: str) -> Any:

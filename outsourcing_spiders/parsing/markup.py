@@ -19,6 +19,9 @@ from outsourcing_spiders.parsing.text import clean_paragraphs, drop_unstorable
 # and Indic texts are spelled with them.
 _INVISIBLE = re.compile("[\u200b\u2060\ufeff\xad]")
 
+# What editors for descriptions write.
+_MARKUP = re.compile(r"</?(?:p|br|ul|ol|li|b|i|strong|em|div|span|h[1-6])\b[^<>]*>|&(?:[a-z]+|#\d+);", re.IGNORECASE)
+
 _LINE_TAGS = frozenset(
     ("address", "article", "aside", "caption", "center", "dd", "details", "div", "dt", "fieldset", "figcaption",
      "footer", "form", "header", "legend", "li", "main", "nav", "option", "section", "summary", "tr")
@@ -74,6 +77,14 @@ def html_to_text(markup: str | Selector | SelectorList[Selector], *, keep_lines:
     if root is not None:
         return _finished(_element_text(root, keep_lines))
     return _plain(text, keep_lines)
+
+
+def text_or_markup(text: str) -> str:
+    """Return a description as plain text, whether the platform sends it plain or as HTML; some do both.
+
+    Plain text keeps its lines, and what merely looks like markup: a client's own "a < b" or "</script>" is text.
+    """
+    return html_to_text(text) if _MARKUP.search(text) else text
 
 
 def is_teaser(text: str) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 # outright, and none of the others survives a CSV, an XML feed or a terminal unharmed.
 _UNSTORABLE = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\ud800-\udfff]")
 _LINE_BREAKS = re.compile("\r\n?|\v|\f|\x85|\u2028")
+_NO_WORD = re.compile("[^a-z0-9]+")
 _MANY_BLANK_LINES = re.compile(r"\n{3,}")
 
 _encode = msgspec.json.Encoder().encode
@@ -64,6 +65,11 @@ def clean_paragraphs(text: str) -> str:
         if "\n\n\n" in text:
             text = _MANY_BLANK_LINES.sub("\n\n", text)
     return text.strip()
+
+
+def slug(text: str) -> str:
+    """Return what the addresses of most platforms make of a name: ASCII words in lower case, hyphens between them."""
+    return _NO_WORD.sub("-", text.lower()).strip("-")
 
 
 def _holds_rare_breaks(text: str) -> bool:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import MISSING, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, get_args
 
 from outsourcing_spiders.items import Budget, Client, Period, Precision, Project, Status, WorkMode
-from outsourcing_spiders.parsing.dates import CLOCK_SKEW
-from outsourcing_spiders.parsing.dates import EARLIEST, LATEST
+from outsourcing_spiders.parsing.dates import CLOCK_SKEW, EARLIEST, LATEST
 from outsourcing_spiders.parsing.money import currency_code, decimal_or_none, int_or_none
 from outsourcing_spiders.parsing.rates import ExchangeRates, to_usd
 from outsourcing_spiders.parsing.skills import canonical_skills

@@ -88,14 +88,15 @@ class OffsetWalk:
         """Return the first offsets to ask for."""
         return self._ask(0)
 
-    def stop(self) -> None:
-        """Ask for no further page, since what comes next is not wanted.
+    def stop(self) -> list[int]:
+        """Ask for no further page, since what comes next is not wanted; return what is wanted all the same: nothing.
 
-        Neither are the offsets that the last `read` returned: they are taken back.
+        The offsets that the last `read` returned are taken back.
         """
         self.bounded = True
         self._under_way.difference_update(self._latest)
         self._settle()
+        return []
 
     def read(self, offset: int, ids: Sequence[str], total: int | None) -> tuple[list[str], list[int]]:
         """Take the answer for `offset` in; return the ids not seen before, and the offsets to ask for next."""

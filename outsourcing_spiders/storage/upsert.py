@@ -35,17 +35,17 @@ _SENT = [name for name in Columns.__struct_fields__ if name != "seen_at"]
 _TYPED = ", ".join(f"{name} {projects.c[name].type.compile(_DIALECT)}" for name in _SENT)
 
 # A full text stays when only a teaser comes, and with it the day when it has to go; so do the better of two times,
-# and dollars of an old budget.
-_KEEPS_TEXT = "p.description_complete AND NOT excluded.description_complete"
+# and dollars of an old budget. {p} is the stored row, {e} the one that comes.
+_KEEPS_TEXT = "{p}.description_complete AND NOT {e}.description_complete"
+_PRECISIONS = "ARRAY['exact', 'minute', 'hour', 'day', 'unknown']"
 _KEEPS_TIME = (
-    "p.posted_at IS NOT NULL AND (excluded.posted_at IS NULL OR excluded.posted_precision <> 'exact' AND "
-    "array_position(ARRAY['exact', 'minute', 'hour', 'day', 'unknown'], p.posted_precision) <= "
-    "array_position(ARRAY['exact', 'minute', 'hour', 'day', 'unknown'], excluded.posted_precision))"
+    "{p}.posted_at IS NOT NULL AND ({e}.posted_at IS NULL OR {e}.posted_precision <> 'exact' AND "
+    f"array_position({_PRECISIONS}, {{p}}.posted_precision) <= array_position({_PRECISIONS}, {{e}}.posted_precision))"
 )
+_SAME_AMOUNTS = "({p}.budget_min, {p}.budget_max) IS NOT DISTINCT FROM ({e}.budget_min, {e}.budget_max)"
 _KEEPS_DOLLARS = (
-    "(p.budget_min, p.budget_max, p.currency) IS NOT DISTINCT FROM "
-    "(excluded.budget_min, excluded.budget_max, excluded.currency) "
-    "AND coalesce(p.budget_min_usd, p.budget_max_usd) IS NOT NULL"
+    f"{_SAME_AMOUNTS} AND ({{p}}.currency IS NOT DISTINCT FROM {{e}}.currency OR ({{e}}.currency IS NULL AND {_KEEPS_TEXT}))"
+    " AND coalesce({p}.budget_min_usd, {p}.budget_max_usd) IS NOT NULL"
 )
 _KEPT_WHEN = {
     "description": _KEEPS_TEXT,
@@ -57,12 +57,29 @@ _KEPT_WHEN = {
     "budget_max_usd": _KEEPS_DOLLARS,
     "expires_at": _KEEPS_TEXT,
 }
+# What a listing does not say of a project whose own page was read before stays as that page told it.
+_NO_AMOUNTS = "{e}.budget_min IS NULL AND {e}.budget_max IS NULL"
+_SAYS_NOTHING = {
+    **dict.fromkeys(("status", "pricing", "work_mode"), "{e}.{name} = 'unknown'"),
+    **dict.fromkeys(("budget_min", "budget_max"), _NO_AMOUNTS),
+    "currency": f"{{e}}.currency IS NULL AND ({_NO_AMOUNTS} OR {_SAME_AMOUNTS})",
+    "skills": "cardinality({e}.skills) = 0",
+}
+
+
+def _beside_a_full_text(name: str, stored: str, seen: str) -> str:
+    """Return what becomes of a column when a teaser comes and the full text is stored."""
+    if name == "extra":
+        return f"{stored}.extra || {seen}.extra"
+    nothing = _SAYS_NOTHING.get(name, "{e}.{name} IS NULL").format(p=stored, e=seen, name=name)
+    return f"CASE WHEN {nothing} THEN {stored}.{name} ELSE {seen}.{name} END"
 
 
 def _assignment(name: str) -> str:
     if keeps := _KEPT_WHEN.get(name):
-        return f"{name} = CASE WHEN {keeps} THEN p.{name} ELSE excluded.{name} END"
-    return f"{name} = excluded.{name}"
+        return f"{name} = CASE WHEN {keeps.format(p='p', e='excluded')} THEN p.{name} ELSE excluded.{name} END"
+    merged = _beside_a_full_text(name, "p", "excluded")
+    return f"{name} = CASE WHEN {_KEEPS_TEXT.format(p='p', e='excluded')} THEN {merged} ELSE excluded.{name} END"
 
 
 # What changes by itself makes no project new: a relative time ("2 hours ago") gives another moment at every
@@ -71,14 +88,15 @@ _COMPARED = [name for name in _SENT if name not in ("platform", "external_id") a
 
 
 def _is_news(stored: str, seen: str) -> str:
+    compared = ", ".join(f"{stored}.{name}" for name in _COMPARED)
+    plain = ", ".join(f"{seen}.{name}" for name in _COMPARED)
+    merged = ", ".join(_beside_a_full_text(name, stored, seen) for name in _COMPARED)
     return (
-        f"(({', '.join(f'{stored}.{name}' for name in _COMPARED)})"
-        f" IS DISTINCT FROM ({', '.join(f'{seen}.{name}' for name in _COMPARED)})"
+        f"(CASE WHEN {_KEEPS_TEXT.format(p=stored, e=seen)} THEN ({compared}) IS DISTINCT FROM ({merged})"
+        f" ELSE ({compared}, {stored}.description, {stored}.description_complete)"
+        f" IS DISTINCT FROM ({plain}, {seen}.description, {seen}.description_complete) END"
         f" OR ({seen}.posted_precision = 'exact' AND {seen}.posted_at IS NOT NULL"
-        f" AND {stored}.posted_at IS DISTINCT FROM {seen}.posted_at)"
-        f" OR (({seen}.description_complete OR NOT {stored}.description_complete)"
-        f" AND ({stored}.description, {stored}.description_complete)"
-        f" IS DISTINCT FROM ({seen}.description, {seen}.description_complete)))"
+        f" AND {stored}.posted_at IS DISTINCT FROM {seen}.posted_at))"
     )
 
 

@@ -10,14 +10,16 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
+import aiohttp
 import pytest
 from scrapy import Request, Spider, signals
 from scrapy.crawler import AsyncCrawlerProcess
@@ -27,6 +29,8 @@ if __name__ == "__main__":
     sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests")]
 
 from platforms_standins._scripted_listing import ROWS, ScriptedListing  # noqa: E402
+
+from outsourcing_spiders.platforms.base import PlatformSpider  # noqa: E402
 
 SETTINGS = {
     "DOWNLOADER_MIDDLEWARES": {"outsourcing_spiders.middlewares.rendering.RenderingMiddleware": 940},
@@ -47,6 +51,7 @@ SETTINGS = {
     "LOG_LEVEL": "INFO",
 }
 JOBS = {"wait_for": "li.job"}
+NOT_LOADED = re.compile(r"/(image|font|media|favicon|frame|popup|beacon|worker)")
 
 
 # --- in the process of the crawl ------------------------------------------------------------------------------
@@ -97,6 +102,20 @@ class PlainSpider(RenderedSpider):
     renders = False
 
 
+class GuardedSpider(PlatformSpider):
+    """Reads a platform that has to permit it.
+
+    Terms: article 7 forbids programs.
+    """
+
+    name = "guarded"
+    home = "http://live.test"
+    access = "permission"
+    renders = True
+    start, parse, failed = RenderedSpider.start, RenderedSpider.parse, RenderedSpider.failed
+    cases: ClassVar[list[dict[str, Any]]] = []
+
+
 def tell(**what: Any) -> None:
     """Print a line for the test."""
     print(json.dumps({"at": time.monotonic(), **what}), flush=True)
@@ -105,8 +124,8 @@ def tell(**what: Any) -> None:
 def main() -> None:
     """Crawl as told by the first line of standard input."""
     told = json.loads(sys.stdin.readline())
-    RenderedSpider.cases = told["cases"]
-    spider = PlainSpider if told["plain"] else RenderedSpider
+    spider: Any = {found.name: found for found in (RenderedSpider, PlainSpider, GuardedSpider)}[told["spider"]]
+    spider.cases = told["cases"]
     process = AsyncCrawlerProcess(SETTINGS | told["settings"])
     crawler = process.create_crawler(spider)
 
@@ -117,7 +136,7 @@ def main() -> None:
         contexts = handler.browser.contexts if handler is not None and hasattr(handler, "browser") else []
         tell(name="idle", contexts=len(contexts), pages=sum(len(context.pages) for context in contexts))
 
-    if not told["plain"]:
+    if spider.renders:
         crawler.signals.connect(count_pages, signal=signals.spider_idle, weak=False)
     process.crawl(crawler)
     process.start()
@@ -178,14 +197,14 @@ class Crawl:
 
 
 @asynccontextmanager
-async def crawling(cases: list[dict[str, Any]], *, plain: bool = False, **settings: Any) -> AsyncIterator[Crawl]:
+async def crawling(cases: list[dict[str, Any]], *, spider: str = "rendered", **settings: Any) -> AsyncIterator[Crawl]:
     """Start a crawl; end it on leaving."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, __file__, cwd=REPOSITORY, limit=2**24,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin is not None
-    process.stdin.write(json.dumps({"cases": cases, "plain": plain, "settings": settings}).encode() + b"\n")
+    process.stdin.write(json.dumps({"cases": cases, "spider": spider, "settings": settings}).encode() + b"\n")
     process.stdin.close()
     crawl = Crawl(process)
     collecting = asyncio.ensure_future(crawl._collect())
@@ -374,7 +393,7 @@ async def test_a_page_finds_nothing_that_another_left(seen: Crawl) -> None:
 async def test_nothing_is_loaded_that_does_not_make_the_page(site: ScriptedListing, seen: Crawl) -> None:
     assert 'id="done"' in seen.told["rude"]["text"]
     asked = {request.path for request in site.requests}
-    assert not [path for path in asked if re.match(r"/(image|font|media|favicon|frame|popup|beacon|worker)", path)]
+    assert not [path for path in asked if NOT_LOADED.match(path)]
     assert "/script/first.js" in asked
     # By the one page that wants them.
     assert sum(request.path.startswith("/style/") for request in site.requests) == 1
@@ -425,23 +444,189 @@ def _kill_driver(found: dict[int, str]) -> None:
     os.kill(next(pid for pid, command in found.items() if "run-driver" in command), signal.SIGKILL)
 
 
-async def test_what_dies_costs_no_page(site: ScriptedListing) -> None:
-    faults = (_kill_renderers, _kill_browser, _kill_driver, _stop_browser)
-    cases = [
-        ask(f"{site.base_url}/list/{number}", str(number), download_timeout=6, max_retry_times=1)
-        for number in range(3 * len(faults) + 2)
-    ]
+async def test_what_dies_between_two_pages_costs_no_page(site: ScriptedListing) -> None:
+    faults = (_kill_renderers, _kill_browser, _kill_driver)
+    cases = [ask(f"{site.base_url}/list/{number}", str(number), max_retry_times=1) for number in range(4)]
     # One page at a time, with a pause in which to kill something.
-    slow = {"CONCURRENT_REQUESTS": 1, "DOWNLOAD_DELAY": 0.3, "DOWNLOAD_DELAY_JITTER": 0}
+    slow = {"CONCURRENT_REQUESTS": 1, "DOWNLOAD_DELAY": 0.3, "DOWNLOAD_DELAY_JITTER": 0, "RETRY_PRIORITY_ADJUST": 1}
     async with crawling(cases, **slow) as crawl, asyncio.timeout(60):
         for number, fault in enumerate(faults):
-            await crawl.read(str(3 * number))
+            await crawl.read(str(number))
             fault(processes(crawl.process.pid))
         await crawl.read()
         await crawl.process.wait()
+    assert_went_on(crawl, cases)
+
+
+async def test_what_dies_while_a_page_loads_costs_one_more_try(site: ScriptedListing) -> None:
+    faults = (_kill_renderers, _kill_browser, _kill_driver, _stop_browser)
+    held = [
+        # A stopped browser says nothing: only time tells.
+        ask(
+            f"{site.base_url}/held/{fault.__name__}",
+            fault.__name__,
+            max_retry_times=1,
+            download_timeout=8 if fault is _stop_browser else 25,
+        )
+        for fault in faults
+    ]
+    cases = [case for one in held for case in (one, ask(f"{site.base_url}/list/1", f"after {one['name']}"))]
+    async with crawling(cases, CONCURRENT_REQUESTS=1) as crawl, asyncio.timeout(60):
+        reading = asyncio.ensure_future(crawl.read())
+        for fault in faults:
+            assert await site.held.get() == fault.__name__
+            fault(processes(crawl.process.pid))
+        await reading
+        await crawl.process.wait()
+    assert_went_on(crawl, cases)
+    assert [crawl.told[case["name"]]["meta"]["retry_times"] for case in held] == [1] * len(faults)
+    assert crawl.told["end"]["stats"]["retry/count"] == len(faults)
+
+
+def assert_went_on(crawl: Crawl, cases: list[dict[str, Any]]) -> None:
+    """Look whether each page has its rows, and nothing was an error."""
     assert "Traceback" not in crawl.log, crawl.log
     assert [len(crawl.told[case["name"]].get("rows", [])) for case in cases] == [ROWS] * len(cases), crawl.log
     assert not [line for line in crawl.log.splitlines() if " ERROR" in line]
+
+
+# --- a browser that runs already -------------------------------------------------------------------------------
+
+
+class ForeignBrowser:
+    """A browser that somebody else started, and its tabs."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self.url = url
+        self._session = session
+
+    async def open_tab(self) -> str:
+        """Open a tab; return its id."""
+        async with self._session.put(f"{self.url}/json/new?about:blank") as answer:
+            return str((await answer.json())["id"])
+
+    async def pages(self) -> dict[str, str]:
+        """Return the addresses of its tabs, by their ids."""
+        async with self._session.get(f"{self.url}/json/list") as answer:
+            return {tab["id"]: tab["url"] for tab in await answer.json() if tab["type"] == "page"}
+
+    async def contexts(self) -> list[str]:
+        """Return the ids of its contexts, but for the one of its own tabs."""
+        async with self._session.get(f"{self.url}/json/version") as answer:
+            address = (await answer.json())["webSocketDebuggerUrl"]
+        found: list[str] = (await self._send(address, "Target.getBrowserContexts"))["browserContextIds"]
+        return found
+
+    async def crash(self, address: str) -> None:
+        """Crash the tab that shows `address`."""
+        page = next(page for page, its_address in (await self.pages()).items() if its_address == address)
+        await self._send(f"{self.url.replace('http', 'ws')}/devtools/page/{page}", "Page.crash", answers=False)
+
+    async def _send(self, address: str, method: str, *, answers: bool = True) -> dict[str, Any]:
+        async with self._session.ws_connect(address) as socket:
+            await socket.send_json({"id": 1, "method": method})
+            while answers:
+                told = await socket.receive_json()
+                if told.get("id") == 1:
+                    return dict(told["result"])
+            # A crashed tab does not answer; the end of its connection, or an event, tells.
+            await socket.receive()
+            return {}
+
+
+@asynccontextmanager
+async def foreign_browser(folder: Path, *arguments: str) -> AsyncIterator[ForeignBrowser]:
+    """Start a browser as its owner would, without anything of ours."""
+    from outsourcing_spiders.middlewares.browser_start import system_browsers
+
+    program = next(iter(system_browsers()), None)
+    if program is None:
+        pytest.skip("no browser of the system (Debian: apt-get install chromium)")
+    process = await asyncio.create_subprocess_exec(
+        program, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0",
+        "--disable-background-networking", f"--user-data-dir={folder}", *arguments,
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+
+    async def drain() -> None:
+        assert process.stderr is not None
+        while await process.stderr.read(2**16):
+            pass
+
+    draining = asyncio.ensure_future(drain())
+    told = folder / "DevToolsActivePort"
+    async with asyncio.timeout(20):
+        while not (told.exists() and told.read_text()):  # noqa: ASYNC110 - nothing tells that a file was written
+            await asyncio.sleep(0.05)
+    port = told.read_text().splitlines()[0]
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield ForeignBrowser(session, f"http://127.0.0.1:{port}")
+    finally:
+        below = processes(process.pid)
+        process.terminate()
+        await process.wait()
+        await draining
+        async with asyncio.timeout(5):
+            while any(map(is_alive, below)):  # noqa: ASYNC110 - nothing tells of the end of other processes' children
+                await asyncio.sleep(0.05)
+
+
+async def test_in_a_browser_that_runs_already(tmp_path: Path) -> None:
+    async with ScriptedListing() as site, ScriptedListing() as tracker:
+        there = tracker.base_url.removeprefix("http://")
+        resolver = f"--host-resolver-rules=MAP *.google-analytics.com {there},MAP hotjar.com {there}"
+        async with foreign_browser(tmp_path / "profile", resolver) as foreign:
+            theirs = await foreign.open_tab()
+            trackers = "http://www.google-analytics.com/sub&url=http://hotjar.com:81/sub"
+            kindred = f"{site.base_url}/sub?u=http://hotjar.com/x"
+            cases = [
+                ask(f"{site.base_url}/held/crashed", "crashed", max_retry_times=1),
+                *[ask(f"{site.base_url}/list/{number}", str(number)) for number in range(6)],
+                ask(f"{site.base_url}/rude", "rude", render={"wait_for": "#done"}),
+                ask(f"{site.base_url}/probing?url={trackers}&url={kindred}", "probing", render={"wait_for": "#done"}),
+            ]
+            async with crawling(cases, PLAYWRIGHT_CDP_URL=foreign.url) as crawl, asyncio.timeout(60):
+                await site.held.get()
+                assert await foreign.contexts()
+                await foreign.crash(f"{site.base_url}/held/crashed")
+                await crawl.read()
+                await crawl.process.wait()
+            assert (await foreign.pages())[theirs] == "about:blank"
+            assert await foreign.contexts() == []
+    assert_went_on(crawl, cases[:7])
+    assert crawl.told["crashed"]["meta"]["retry_times"] == 1
+    assert 'id="done"' in crawl.told["rude"]["text"]
+    assert "refused refused reached" in crawl.told["probing"]["text"]
+    asked = {request.path for request in site.requests}
+    assert not [path for path in asked if NOT_LOADED.match(path)]
+    assert "/script/first.js" in asked
+    assert [request.path for request in tracker.requests] == []
+
+
+# --- the shell -------------------------------------------------------------------------------------------------
+
+
+async def test_the_shell_renders(
+    site: ScriptedListing, scrapy: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "spiders_of_a_test.py").write_text(
+        "from outsourcing_spiders.platforms.base import PlatformSpider\n"
+        "class Rendering(PlatformSpider):\n"
+        "    name, home, access, renders = 'rendering', 'http://127.0.0.1', 'public', True\n"
+    )
+    code = (
+        f"[fetch(scrapy.Request('{site.base_url}/list/1', meta={{'render': {{'wait_for': 'li.job'}}}})), "
+        "print('rows:', len(response.css('li.job')))]"
+    )
+    result = await asyncio.to_thread(
+        scrapy, "shell", "--spider=rendering", "-s", "SPIDER_MODULES=spiders_of_a_test", "-c", code,
+        timeout=30, PYTHONPATH=str(tmp_path),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert f"rows: {ROWS}" in result.stdout, result.stderr
+    assert "Traceback" not in result.stderr
 
 
 async def test_one_signal_ends_it_in_time_and_leaves_no_process(site: ScriptedListing) -> None:
@@ -545,6 +730,31 @@ async def test_a_public_page_reaches_no_private_address(site: ScriptedListing, t
     assert [request.path for request in inside.requests] == []
 
 
+async def test_a_live_host_that_is_not_permitted_is_not_touched(site: ScriptedListing) -> None:
+    async with ScriptedListing() as live:
+        rule = f"--host-resolver-rules=MAP live.test {live.base_url.removeprefix('http://')}"
+        launch = {"PLAYWRIGHT_LAUNCH_OPTIONS": {"args": [rule]}}
+        done = {"render": {"wait_for": "#done"}, "download_timeout": 8}
+        addresses = "&url=".join(("http://live.test/sub", "http://live.test:81/sub", "http://live.test./sub"))
+        probing = ask(
+            f"{site.base_url}/probing?url={addresses}&url={site.base_url}/sub?u=//live.test/", "probing", **done
+        )
+        moved = ask(f"{site.base_url}/moved-to?url=http://live.test/list/1", "moved")
+        led = ask(f"{site.base_url}/led-to?url=http://live.test/list/1", "led")
+        refused = [
+            await crawled(cases, spider="guarded", CONCURRENT_REQUESTS=1, **launch)
+            for cases in ([probing, moved], [led])
+        ]
+        assert [request.path for request in live.requests] == []
+        permitted = await crawled([moved], spider="guarded", PERMITTED_PLATFORMS="guarded", **launch)
+    assert "refused refused refused reached" in refused[0].told["probing"]["text"]
+    for crawl, name in zip(refused, ("moved", "led"), strict=True):
+        assert crawl.told[name]["error"] == "Refused"
+        assert "guarded is not read without the platform's permission" in crawl.told[name]["message"]
+        assert crawl.told["end"]["stats"]["finish_reason"] == "permission_required"
+    assert len(permitted.told["moved"]["rows"]) == ROWS
+
+
 async def test_certificates_are_verified(site: ScriptedListing, tmp_path: Path) -> None:
     async with tls(int(site.base_url.rpartition(":")[2]), tmp_path) as port:
         case = ask(f"https://localhost:{port}/list/1", "listing")
@@ -554,7 +764,7 @@ async def test_certificates_are_verified(site: ScriptedListing, tmp_path: Path) 
 
 async def test_a_spider_that_does_not_declare_it_is_refused(site: ScriptedListing) -> None:
     cases = [ask(f"{site.base_url}/list/1", "plain", render=None), ask(f"{site.base_url}/list/1", "asks")]
-    crawl = await crawled(cases, plain=True, DOWNLOAD_HANDLERS={})
+    crawl = await crawled(cases, spider="plain", DOWNLOAD_HANDLERS={})
     assert crawl.told["asks"]["error"] == "Refused"
     assert "plain asks for rendering" in crawl.told["asks"]["message"]
     assert "renders = True" in crawl.told["asks"]["message"]
@@ -568,7 +778,9 @@ async def test_without_a_browser_it_says_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path))
-    crawl = await crawled([ask(f"{site.base_url}/list/{number}", str(number)) for number in range(4)])
+    crawl = await crawled(
+        [ask(f"{site.base_url}/list/{number}", str(number), max_retry_times=1) for number in range(4)]
+    )
     assert crawl.log.count("playwright install chromium") == 1, crawl.log
     assert crawl.told["end"]["stats"]["finish_reason"] == "failed"
     assert {crawl.told[name]["error"] for name in ("0", "1")} == {"Refused"}

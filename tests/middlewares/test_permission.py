@@ -366,3 +366,36 @@ async def test_commands_read_a_stand_in(
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "<a href=" in ended.stdout
+
+
+# --- the official API ---------------------------------------------------------------------------------------------
+
+
+class Official(Guarded):
+    """Projects of a platform whose pages are forbidden and whose API is not."""
+
+    name = "official"
+    official_addresses = frozenset({"https://api.example.com/", "https://www.example.com/oauth2/token"})
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://api.example.com/", "https://api.example.com/graphql", "https://api.example.com/v1?page=2",
+     "https://www.example.com/oauth2/token"],
+)  # fmt: skip
+def test_the_official_api_needs_no_permission(address: str) -> None:
+    assert missing_permission(Official, address, []) is None
+    # Of a spider that declares none, it does.
+    assert missing_permission(Guarded, address, []) is not None
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://www.example.com/", "http://api.example.com/graphql", "https://api.example.com:8443/", "https://example.com",
+     "https://api.example.com", "https://api.example.com.www.example.com/", "https://api.example.com@www.example.com/",
+     "https://www.example.com/oauth2/token/", "https://www.example.com/oauth2/token/../../jobs",
+     "https://www.example.com/oauth2/token?next=/jobs", "https://API.example.com/graphql"],
+)  # fmt: skip
+def test_what_is_not_written_as_the_official_api_is_needs_permission(address: str) -> None:
+    assert missing_permission(Official, address, []) is not None
+    assert missing_permission(Official, address, ["official"]) is None

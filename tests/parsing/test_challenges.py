@@ -358,6 +358,18 @@ def test_login_pages_are_told_by_status_and_form() -> None:
     assert judged(page(title="Log in"), marker=MARKER).kind is Kind.LAYOUT
 
 
+def test_a_login_page_whose_form_comes_by_scripts_is_told_by_its_whole_title() -> None:
+    for title in ("Upwork Login - Log in to your Upwork account", "Sign in | Sign in to your account"):
+        assert judged(page(title=title), marker=MARKER).kind is Kind.LOGIN
+        assert judged(page(body=MARKER, title=title), marker=MARKER).kind is Kind.GOOD
+        assert judged(page(title=title)).kind is Kind.GOOD
+    for title in (
+        "Upwork Login", "Google Login - Upwork", "Login page design - Upwork", "Log in to your account, a new page - X",
+        "Fix: Log in to your account", "Log in to your account - Jobs",
+    ):  # fmt: skip
+        assert judged(page(title=title), marker=MARKER).kind is Kind.LAYOUT
+
+
 # --- the rest -----------------------------------------------------------------------------------------------------
 
 

@@ -78,6 +78,23 @@ def captured(*names: str) -> str:
             [1],
             id="quoted-key-in-a-description",
         ),
+        pytest.param(
+            '<script>s=(function(a){return {t:"see s={} there"}}(1));</script>',
+            "s=",
+            {"t": "see s={} there"},
+            id="decoy-inside-a-call",
+        ),
+        pytest.param(
+            '<script>s={t:"see s={} there"};</script>', "s=", {"t": "see s={} there"}, id="decoy-inside-javascript"
+        ),
+        pytest.param('<script>s="see s={}";s={"a":1}</script>', "s=", {"a": 1}, id="decoy-inside-a-text"),
+        pytest.param(
+            '<script>s=(function(a){return {a:a}}(1));</script><script>x={"d":"s={}"}</script>',
+            "s=",
+            {"a": 1},
+            id="decoy-after-a-call",
+        ),
+        pytest.param('<script>s=(window.x);s={"a":1}</script>', "s=", {"a": 1}, id="expression-before"),
         pytest.param('<script>s={"a":"x\ny"}</script>', "s=", {"a": "x\ny"}, id="control-character"),
     ],
 )

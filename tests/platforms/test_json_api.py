@@ -37,7 +37,7 @@ class Tens(JsonApiSpider):
     def listing_request(self, offset: int) -> Request:
         return self.api_request("list", [("from", offset), ("q", "ä b")])
 
-    def item(self, row: Row) -> Project | None:
+    def item(self, row: Row, response: Response) -> Project | None:
         if row.get("bad"):
             raise KeyError("bad")
         return Project(platform=self.name, external_id=self.row_id(row), url=self.home, title=row["title"])
@@ -80,13 +80,13 @@ def test_pages_are_read_from_the_top_down_and_the_end_is_known() -> None:
     (first,) = tens.first_pages()
     ahead, ids = read(tens, first, rows(*range(10)), 20)
     assert ids == [str(number) for number in range(10)]
-    assert [request.cb_kwargs["offset"] for request in ahead] == [8, 16]
+    assert [request.cb_kwargs["place"] for request in ahead] == [8, 16]
     assert [request.priority for request in ahead] == sorted((request.priority for request in ahead), reverse=True)
     more, ids = read(tens, ahead[0], rows(*range(8, 18)), 20)
     assert (more, ids) == ([], [str(number) for number in range(10, 18)])
     assert tens.whole_since is None
     (again,), ids = read(tens, ahead[1], rows(*range(16, 20)), 20)
-    assert (again.cb_kwargs["offset"], ids) == (0, ["18", "19"])
+    assert (again.cb_kwargs["place"], ids) == (0, ["18", "19"])
     assert read(tens, again, rows(*range(10)), 20) == ([], [])
     assert tens.whole_since == WHOLE
     assert tens.outcome is None
@@ -157,8 +157,8 @@ def test_an_answer_alone_can_be_parsed() -> None:
 
 @pytest.mark.parametrize("total", [None, 5, 5.0, "5"])
 def test_the_total_may_be_written_in_several_ways(total: Any) -> None:
-    _, found = spider()._page(answer(Request("https://www.example.com/"), [], total))
-    assert found == (None if total is None else 5)
+    page = spider().page(answer(Request("https://www.example.com/"), [], total))
+    assert page.total == (None if total is None else 5)
 
 
 def test_a_binary_answer_is_named_like_any_other() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -179,6 +180,10 @@ def budget_of(minimum: int | None, maximum: int | None, period: str) -> JSON | N
     }
 
 
+def _paragraphs(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()
+
+
 def listed(project: FreemoaProject, now: float) -> JSON:
     """Return the fields of a `Project` that a perfect reader takes from the row, texts cleaned."""
     return {
@@ -186,7 +191,7 @@ def listed(project: FreemoaProject, now: float) -> JSON:
         "external_id": str(project.id),
         "url": f"{HOST}/m4/s41?first_pno={project.id}",
         "title": " ".join(project.title.split()),
-        "description": "\n".join(line.rstrip() for line in project.text.split("\n")).strip() or None,
+        "description": _paragraphs(project.text) or None,
         "description_complete": bool(project.text.strip()),
         "status": "open" if project.is_open(now) else "closed",
         "budget": budget_of(
@@ -303,6 +308,12 @@ def _ends_in(days: int) -> Bend:
     return bend
 
 
+def _only_edate(project: FreemoaProject, _: float) -> None:
+    # A day alone ends with its last second.
+    project.wire = {"endtime": None}
+    project.told = {"closes_at": datetime.fromtimestamp(int(project.closes) - 1, UTC)}
+
+
 def _long(project: FreemoaProject, _: float) -> None:
     project.text = KoreanWriter(random.Random(project.id), project.skills).description(400)
 
@@ -341,7 +352,7 @@ ODD: dict[str, Bend] = {
     "cost_reversed": _cost(2_000_000, 5_000_000, cost_min="500", cost_max="200"),
     "cost_fraction": _cost(2_505_000, 3_000_000, cost_min="250.5", cost_max="300"),
     "numbers": _numbers,
-    "no_endtime": _wire({}, endtime=None),
+    "no_endtime": _only_edate,
     "no_deadline": _wire({"closes_at": None}, endtime="0", edate=None),
     "no_posted": _wire(_NO_TIME, INS_TIME=None),
     "zero_posted": _wire(_NO_TIME, INS_TIME="0000-00-00 00:00:00"),

@@ -56,7 +56,7 @@ def _html(row: Row, rng: random.Random) -> None:
     writer = Writer(rng, [name for _, name in row.skills])
     first, last = writer.sentence(), writer.sentence()
     items = [line[2:] for line in writer.bullets(3).split("\n")]
-    row.description = f"{first}\n\n" + "\n".join(items) + f"\n\n{last}\nThank you & see you"
+    row.description = f"{first}\n\n" + "\n".join(f"- {item}" for item in items) + f"\n\n{last}\nThank you & see you"
     listed = "".join(f"<li>{item}</li>" for item in items)
     row.markup = f"<p>{first}</p><ul>{listed}</ul><p><b>{last}</b><br />Thank you &amp; see you</p>"
 

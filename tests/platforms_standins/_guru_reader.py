@@ -51,7 +51,7 @@ def read_card(card: Selector, now: datetime) -> JSON:
     segments = card.css(".jobRecord__budget > strong::text").getall()
     minimum, maximum = amounts(segments)
     deadline = card.css(".record__header__action--full .copy strong::text").get()
-    closes = deadline and datetime.strptime(deadline, "%b %d, %Y").replace(tzinfo=UTC)
+    closes = deadline and datetime.strptime(f"{deadline} 23:59:59", "%b %d, %Y %H:%M:%S").replace(tzinfo=UTC)
     categories = [text.strip() for text in card.css(".skillsList__skill.greyBackground a::text").getall()]
     country = card.css(".freelancerAvatar__subText strong::text").get()
     score = card.css(".feedback-score::text").get()

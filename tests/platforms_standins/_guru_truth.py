@@ -21,8 +21,8 @@ def expected(row: Row, view: str, now: int) -> dict[str, Any]:
     """Return a project as its card alone (`list`), its page alone (`detail`) or both together (`full`) tell it.
 
     `now`: what the Date header of the listing said. The card shows a bare dollar sign: the list alone names no
-    currency. Its description is complete only where the teaser was not cut. `verified` is None without the sign:
-    the site does not say that a means of payment was *not* verified.
+    currency. Its description is complete only where there is a teaser that was not cut. `verified` is None without
+    the sign: the site does not say that a means of payment was *not* verified. A day's deadline is its end.
     """
     paged, carded = view != "list", view != "detail"
     data = row.json_ld if paged else None
@@ -32,7 +32,7 @@ def expected(row: Row, view: str, now: int) -> dict[str, Any]:
     teaser = row.teaser()
     description = row.description if paged else teaser
     # Without posting data the page has 1,000 characters for visitors.
-    cut = not paged and bool(teaser and teaser.endswith("…"))
+    cut = not paged and (teaser is None or teaser.endswith("…"))
     if paged and not data and description and len(description) > 1000 and not row.markup:
         description, cut = description[:1000] + "…", True
     skills = [name for _, name in row.skills] if carded else [name.lower() for _, name in row.skills if data]
@@ -69,10 +69,11 @@ def expected(row: Row, view: str, now: int) -> dict[str, Any]:
         "posted_text": posted_text,
         "closes_at": None
         if row.deadline is None or not (carded or data)
-        else str(datetime.fromtimestamp(row.deadline, UTC)),
+        else str(datetime.fromtimestamp(row.deadline + 86_399, UTC)),
         "bid_count": row.quotes if carded else None,
         "bid_average": None,
         "client": client,
+        "expires_at": None,
         "extra": {key: value for key, value in extra.items() if value},
     }
 

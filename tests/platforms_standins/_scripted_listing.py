@@ -37,6 +37,13 @@ setTimeout(async () => {
 }, 50);
 </script></body></html>
 """
+_HELD = """<!DOCTYPE html><html><body><ul id="projects"></ul><script>
+(async () => {
+  const rows = await (await fetch(location.pathname.replace("held", "kept"))).json();
+  document.querySelector("#projects").innerHTML = rows.map((row) => `<li class="job">${row}</li>`).join("");
+})();
+</script></body></html>
+"""
 _STATEFUL = """<!DOCTYPE html><html><body><p id="seen"></p><script>
 const left = [localStorage.length, sessionStorage.length, window.name.length, 0];
 const opening = indexedDB.open("visits");
@@ -79,17 +86,23 @@ _PROBING = """<!DOCTYPE html><html><body><script>
 _CHALLENGE = """<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title></head>
 <body><h1>Checking your browser</h1></body></html>
 """
-# As most sites have it for what all pages share.
-_KEPT = {"Cache-Control": "public, max-age=3600"}
 _PLAIN = "<!DOCTYPE html><html><body><h1>{}</h1></body></html>"
 
 
 class ScriptedListing(StandIn):
-    """A listing at ``/list/<page>``, and a page for each thing that can go wrong; `asset_delay` in seconds."""
+    """A listing at ``/list/<page>``, and a page for each thing that can go wrong.
 
-    def __init__(self, *, asset_delay: float = 0.0, images: int = 6, **options: Any) -> None:
+    `asset_delay`: seconds before an image, font, stylesheet or script comes. `kept`: browsers may keep them, as most
+    sites have it for what all their pages share; else ``no-store``.
+    """
+
+    def __init__(self, *, asset_delay: float = 0.0, images: int = 6, kept: bool = True, **options: Any) -> None:
         self.asset_delay = asset_delay
         self.images = images
+        self.keeping = {"Cache-Control": "public, max-age=3600" if kept else "no-store"}
+        self.held = asyncio.Queue[str]()
+        """Pages at ``/held/<name>`` that wait for rows; those asked for once more have them."""
+        self._had: set[str] = set()
         super().__init__(**options)
 
     def routes(self) -> list[tuple[str, Any]]:
@@ -97,6 +110,8 @@ class ScriptedListing(StandIn):
         return [
             (r"/list/(\d+)", self._listing),
             (r"/rows/(\d+)", self._rows),
+            (r"/held/(\w+)", lambda *_: _html_page(_HELD)),
+            (r"/kept/(\w+)", self._hold),
             (r"/(style|font|image|script|media)/.*", self._asset),
             (r"/status/(\d+)", self._status),
             (r"/challenge", lambda *_: Answer(_CHALLENGE.encode(), 403, HTML_TYPE, {"cf-mitigated": "challenge"})),
@@ -143,10 +158,17 @@ class ScriptedListing(StandIn):
         first = int(match[1]) * ROWS
         return Answer(json.dumps([_ROW.format(number=number) for number in range(first, first + ROWS)]).encode())
 
+    def _hold(self, request: web.BaseRequest, match: re.Match[str]) -> Answer:
+        count = ROWS if match[1] in self._had else 0
+        if not count:
+            self._had.add(match[1])
+            self.held.put_nowait(match[1])
+        return Answer(json.dumps([_ROW.format(number=number) for number in range(count)]).encode())
+
     def _asset(self, request: web.BaseRequest, match: re.Match[str]) -> Answer:
         kinds = {"style": "text/css", "script": "text/javascript", "image": "image/png", "font": "font/woff2"}
         body = {"style": b"h1{color:red}" * 100, "script": b"window.loaded = (window.loaded || 0) + 1;"}
-        return Answer(body.get(match[1], b"x" * 5_000), 200, kinds.get(match[1], "video/mp4"), _KEPT)
+        return Answer(body.get(match[1], b"x" * 5_000), 200, kinds.get(match[1], "video/mp4"), self.keeping)
 
     def _status(self, request: web.BaseRequest, match: re.Match[str]) -> Answer:
         status, body = int(match[1]), _PLAIN.format("Refused").encode()
@@ -171,10 +193,11 @@ if __name__ == "__main__":
     arguments(parser)
     parser.add_argument("--asset-delay", type=float, default=0.0, help="seconds before an image, font, script comes")
     parser.add_argument("--images", type=int, default=6, help="on each page")
+    parser.add_argument("--no-store", action="store_true", help="no browser may keep an image, font, script")
     options = parser.parse_args()
     run(
         lambda: ScriptedListing(
-            asset_delay=options.asset_delay, images=options.images, port=options.port, now=options.now,
-            enforce_rate_limit=options.enforce_rate_limit,
+            asset_delay=options.asset_delay, images=options.images, kept=not options.no_store, port=options.port,
+            now=options.now, enforce_rate_limit=options.enforce_rate_limit,
         )
     )  # fmt: skip

@@ -7,7 +7,8 @@ envelope `{NOW, ERROR{NO, MSG}, DATA{PROJECT{LIST, PAGINATION{currentPage, nextP
 the session cookie of `GET /m4/s41`, Referer, Origin and X-Requested-With, without which an HTML page with status 200
 comes; `client_id` being the client's e-mail address; `POST /m4a/s41v` with `ERROR.NO` -1 for visitors; costs in
 만원; `workType` 1, 2, 3; naive Korean `INS_TIME`; what the rendered page looks like (`D-15일`, `D-DAY`,
-`li.proj-list-item_li_new`); the intermediate certificate that is missing.
+`li.proj-list-item_li_new`); the intermediate certificate that is missing, and the outdated one in its place; that
+`sS` is searched for.
 Guesses: the name of the cookie; the place of `client_id` among the keys; `NOW` as Unix seconds; the types within
 `PAGINATION`, `nextPage` on the last page (null); the order without `sm=3`; an empty list beyond the end; what
 `sS`, `workType`, `loc[]` filter exactly; the other numbers of errors; the text of the block; robots.txt; all of
@@ -39,7 +40,7 @@ if __package__ in (None, ""):
 
 from platforms_standins._freemoa_pages import BLOCK, LOGIN, ROBOTS, SCRIPT, SHELL
 from platforms_standins._freemoa_projects import ODD, PACE, FreemoaProject, ProjectMaker, detailed, listed, row, view
-from platforms_standins._freemoa_tls import Chain, make_chain
+from platforms_standins._freemoa_tls import NAMES, Chain, make_chain, to_der
 from platforms_standins._server import HTML_TYPE, JSON, Answer, StandInProcess, arguments, run
 from platforms_standins._server import standin_process as _standin_process
 from platforms_standins._wishket_board import Board
@@ -60,9 +61,10 @@ class FreemoaStandIn(Board[FreemoaProject]):
     `odd_rows`: bend some of the newest 100 into the odd cases; `odd` has the id of each by its name.
     `arrivals_per_request`: new projects on top before each listing answer. `layout`: one of `LAYOUTS`.
     `needs`: what of `NEEDS` a request for JSON must have, else it gets the block page. `login_for_detail`: give the
-    detail to nobody. `tls`: serve https, with the `incomplete` chain of the real host or a `complete` one; `chain`
-    has the certificates. `frozen`: the site's clock stands still. The rest is as in `StandIn`. The same seed and
-    `now` make the same bytes.
+    detail to nobody. `tls`: serve https, with the `incomplete` chain of the real host or a `complete` one, for
+    `names`; `chain` has the certificates from the start of the site on. The missing one is at an http address of its
+    own, which the site's certificate names; `issuer` is the answer there. `frozen`: the site's clock stands still. The
+    rest is as in `StandIn`. The same seed and `now` make the same bytes.
     """
 
     methods = ("GET", "HEAD", "POST")
@@ -99,6 +101,7 @@ class FreemoaStandIn(Board[FreemoaProject]):
         needs: Iterable[str] = NEEDS,
         login_for_detail: bool = True,
         tls: str | None = None,
+        names: tuple[str, ...] = NAMES,
         frozen: bool = False,
         **options: Any,
     ) -> None:
@@ -119,7 +122,11 @@ class FreemoaStandIn(Board[FreemoaProject]):
         self.needs = tuple(needs)
         self.login_for_detail = login_for_detail
         self.tls = tls
-        self.chain: Chain | None = make_chain() if tls else None
+        self.names = names
+        self.chain: Chain | None = None
+        self.issuer = Answer(b"", content_type="application/pkix-cert")
+        self.issuer_requests: list[JSON] = []
+        self._issuers: web.ServerRunner | None = None
         self._sessions: set[str] = set()
         self._sessions_made = 0
 
@@ -154,14 +161,34 @@ class FreemoaStandIn(Board[FreemoaProject]):
     # --- serving ----------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        if self.chain is None:
+        if self.tls is None:
             return await super().__aenter__()
+        self._issuers = web.ServerRunner(web.Server(self._hand_out), access_log=None, shutdown_timeout=0.2)
+        await self._issuers.setup()
+        await web.TCPSite(self._issuers, "127.0.0.1", 0).start()
+        self.chain = make_chain(
+            names=self.names, issuer_at=f"http://127.0.0.1:{self._issuers.addresses[0][1]}/DomainValidationCA.crt"
+        )
+        self.issuer.body = to_der(self.chain.intermediate)
         self._runner = web.ServerRunner(web.Server(self._handle), access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         context = self.chain.context(complete=self.tls == "complete")
         await web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=context).start()
         self._port = self._runner.addresses[0][1]
         return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await super().__aexit__(*exc_info)
+        if self._issuers is not None:
+            await self._issuers.cleanup()
+
+    async def _hand_out(self, request: web.BaseRequest) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.issuer_requests.append({"path": request.path, "headers": headers})
+        answer = self.issuer
+        return web.Response(
+            body=answer.body, status=answer.status, headers={"Content-Type": answer.content_type, **answer.headers}
+        )
 
     @property
     def base_url(self) -> str:

@@ -55,9 +55,9 @@ class GuruStandIn(StandIn):
 
     `odd_rows`: bend some into the odd cases, each once; `odd` has their ids. `layout` and `detail_layout`: one of
     `_guru_pages.LAYOUTS` and `DETAIL_LAYOUTS`. `arrivals_per_request`: new jobs before each listing answer.
-    `robots_status`: what robots.txt answers, 406 as most programs get it; 200 gives it a text. `ticking`: let the clock
-    run; else it stands at `now` until `advance`. The rest is as in `StandIn`. The same seed and `now` make the
-    same bytes.
+    `robots_status`: what robots.txt answers, 406 as most programs get it; 200 gives it a text. `ticking`:
+    let the clock run; else it stands at `now` until `advance`. The rest is as in `StandIn`. The same seed and `now`
+    make the same bytes.
     """
 
     OWN_FAULTS = ("empty_page", "totals_missing")

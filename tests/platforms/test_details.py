@@ -1,0 +1,185 @@
+"""Projects' own pages: which are asked for, and what becomes of a project whose page cannot be had."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _crawls import Crawl, crawl, fetch, runs
+from platforms_standins.peopleperhour import PeoplePerHourStandIn
+from scrapy.http import Response
+
+from outsourcing_spiders.items import Project
+from outsourcing_spiders.platforms.details import DetailPagesSpider
+from outsourcing_spiders.platforms.json_rows import Row
+from outsourcing_spiders.spiders.peopleperhour import PeoplePerHourSpider
+
+
+class Teasers(DetailPagesSpider, PeoplePerHourSpider):
+    """A listing that cuts its texts."""
+
+    detail_marker = PeoplePerHourSpider.marker
+
+    def item(self, row: Row, response: Response) -> Project:
+        item = super().item(row, response)
+        item.description, item.description_complete = (item.description or "")[:20], False
+        return item
+
+    def detail(self, item: Project, response: Response) -> Project:
+        (record,) = self.state(response)["entities"]["projects"].values()
+        item.description, item.description_complete = record["attributes"]["proj_desc"], True
+        return item
+
+
+def plain(projects: int = 50) -> PeoplePerHourStandIn:
+    return PeoplePerHourStandIn(projects, odd_rows=False)
+
+
+async def read(url: str | None, folder: Path, site: PeoplePerHourStandIn, **options: Any) -> Crawl:
+    return await crawl(url, folder, spider=Teasers, base_url=site.base_url, **options)
+
+
+def details(site: PeoplePerHourStandIn) -> list[str]:
+    """Return the ids of the projects whose pages were asked for."""
+    return [found[1] for seen in site.requests if (found := re.search(r"-(\d+)$", seen.path))]
+
+
+async def complete(url: str) -> dict[str, bool]:
+    rows = await fetch(url, "SELECT external_id, description_complete FROM projects")
+    return {row["external_id"]: row["description_complete"] for row in rows}
+
+
+async def test_each_page_is_asked_for_once_and_before_the_next_page_of_the_listing(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with plain() as site:
+        done = await read(database_url, tmp_path, site)
+        assert (done.reason, len(done.items), done.errors) == ("finished", 50, [])
+        assert sorted(details(site)) == sorted(site.listed_ids())
+        # The page after the next waits until the projects of this one are read.
+        third = next(index for index, seen in enumerate(site.requests) if seen.query.get("page") == "3")
+        assert sum(bool(re.search(r"-\d+$", seen.path)) for seen in site.requests[:third]) >= 20
+        assert all((await complete(database_url)).values())
+        for row in await fetch(database_url, "SELECT external_id, description FROM projects"):
+            assert row["description"] == site.projects[row["external_id"]]["description"]
+        site.requests.clear()
+        again = await read(database_url, tmp_path, site)
+        assert (again.reason, len(site.requests)) == ("up_to_date", 2)
+        full = await read(database_url, tmp_path, site, full="1")
+        assert (full.reason, details(site)) == ("finished", [])
+        # A teaser never takes the place of a full text.
+        assert all((await complete(database_url)).values())
+        (new,) = site.add(1)
+        assert (await read(database_url, tmp_path, site)).reason == "up_to_date"
+        assert details(site) == [new]
+
+
+async def test_a_page_that_cannot_be_had_is_read_by_a_later_crawl(database_url: str, tmp_path: Path) -> None:
+    async with plain() as site:
+        lost = site.listed_ids()[30]
+        site.fail("status", status=500, path=f"-{lost}")
+        done = await read(database_url, tmp_path, site)
+        assert (done.reason, len(done.items)) == ("finished", 50)
+        assert done.counted("details") == {"failed": 1}
+        assert [key for key, whole in (await complete(database_url)).items() if not whole] == [lost]
+        assert (await runs(database_url))[0]["whole"] is None
+        site.heal()
+        site.requests.clear()
+        again = await read(database_url, tmp_path, site)
+        assert (again.reason, details(site)) == ("finished", [lost])
+        assert all((await complete(database_url)).values())
+        assert (await runs(database_url))[1]["whole"] == "-infinity"
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_page_that_is_gone_keeps_nothing_from_being_whole(
+    status: int, database_url: str, tmp_path: Path
+) -> None:
+    async with plain() as site:
+        gone = site.listed_ids()[3]
+        site.fail("status", status=status, path=f"-{gone}")
+        done = await read(database_url, tmp_path, site)
+        assert done.counted("details") == {"gone": 1}
+        assert (await runs(database_url))[0]["whole"] == "-infinity"
+        assert (await complete(database_url))[gone] is False
+        site.heal()
+        site.requests.clear()
+        # It stands on a known page, and is asked for again all the same.
+        again = await read(database_url, tmp_path, site)
+        assert (again.reason, details(site)) == ("up_to_date", [gone])
+        assert all((await complete(database_url)).values())
+
+
+async def test_pages_that_robots_txt_forbids_are_left_out(tmp_path: Path) -> None:
+    async with plain(20) as site:
+        site.robots = "User-agent: *\nAllow: /freelance-jobs?\nDisallow: /freelance-jobs/\n"
+        done = await read(None, tmp_path, site)
+        assert (done.reason, len(done.items), details(site)) == ("finished", 20, [])
+    assert done.counted("details") == {"forbidden": 20}
+
+
+Fault = Callable[[PeoplePerHourStandIn], object]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (lambda site: site.fail("status", status=500, path="/freelance-jobs/"), "unreachable"),
+        (lambda site: site.fail("challenge", path="/freelance-jobs/", after=3), "blocked"),
+        (lambda site: site.fail("empty_body", path="/freelance-jobs/"), "layout_changed"),
+    ],
+    ids=["unreachable", "blocked", "layout"],
+)
+async def test_a_crawl_that_gets_no_pages_ends(fault: Fault, reason: str, database_url: str, tmp_path: Path) -> None:
+    async with plain() as site:
+        fault(site)
+        done = await read(database_url, tmp_path, site)
+        assert done.reason == reason
+        (run,) = await runs(database_url)
+        assert (run["reason"], run["whole"]) == (reason, None)
+        assert len(details(site)) < 20
+        site.heal()
+        await read(database_url, tmp_path, site, settings={"REMEMBER_BLOCKS": False})
+        assert set(await complete(database_url)) == set(site.listed_ids())
+        assert all((await complete(database_url)).values())
+
+
+async def test_a_page_that_cannot_be_read_costs_its_text(database_url: str, tmp_path: Path) -> None:
+    class Picky(Teasers):
+        def detail(self, item: Project, response: Response) -> Project:
+            if item.external_id == odd:
+                raise ValueError("no such field")
+            return super().detail(item, response)
+
+    async with plain() as site:
+        odd = site.listed_ids()[5]
+        done = await crawl(database_url, tmp_path, spider=Picky, base_url=site.base_url)
+        assert (done.reason, len(done.items), len(done.errors)) == ("finished", 50, 1)
+        assert [key for key, whole in (await complete(database_url)).items() if not whole] == [odd]
+    assert (await runs(database_url))[0]["whole"] is None
+
+
+async def test_pages_that_cannot_be_read_at_all_are_another_layout(tmp_path: Path) -> None:
+    class Blind(Teasers):
+        def detail(self, item: Project, response: Response) -> Project:
+            raise KeyError("description")
+
+    async with plain() as site:
+        done = await crawl(None, tmp_path, spider=Blind, base_url=site.base_url)
+    assert done.reason == "layout_changed"
+
+
+async def test_an_interrupted_crawl_keeps_what_it_read_and_is_not_whole(database_url: str, tmp_path: Path) -> None:
+    async with plain() as site:
+        first = await read(database_url, tmp_path, site, settings={"CLOSESPIDER_ITEMCOUNT": 12})
+        assert first.reason == "closespider_itemcount"
+        kept = {key for key, whole in (await complete(database_url)).items() if whole}
+        assert len(kept) >= 12
+        assert (await runs(database_url))[0]["whole"] is None
+        site.requests.clear()
+        done = await read(database_url, tmp_path, site)
+        assert (done.reason, set(details(site))) == ("finished", set(site.listed_ids()) - kept)
+        assert all((await complete(database_url)).values())
