@@ -24,6 +24,8 @@ class CloseReason(StrEnum):
     DATABASE_UNREACHABLE = "database_unreachable"
     STORAGE_FAILED = "storage_failed"
     FAILED = "failed"
+    KILLED = "killed"
+    """Its process ended without a word; the next crawl says so."""
 
     @property
     def is_success(self) -> bool:

@@ -54,7 +54,7 @@ PLAYWRIGHT_DEFAULT_NAVIGATION_TIMEOUT = 20_000  # milliseconds. Default: 30 s
 
 # Access to the platforms; read by the spiders of that name.
 PERMITTED_PLATFORMS = os.environ.get("PERMITTED_PLATFORMS", "")
-"""Platforms, separated by commas, that forbid programs, but permitted you to use one; read by middlewares.permission."""
+"""Platforms that forbid programs, but permit yours, separated by commas; read by middlewares.permission."""
 FREELANCER_TOKEN = os.environ.get("FREELANCER_TOKEN", "")
 UPWORK_CLIENT_ID = os.environ.get("UPWORK_CLIENT_ID", "")
 UPWORK_CLIENT_SECRET = os.environ.get("UPWORK_CLIENT_SECRET", "")

@@ -177,7 +177,15 @@ async def _shared_engine(server: Server, template: str) -> AsyncIterator[AsyncEn
 async def emptied(_shared_engine: AsyncEngine) -> AsyncEngine:
     """Engine of a database with the schema and no rows, which tests share: ten times faster than a new one."""
     async with _shared_engine.begin() as connection:
-        for table in ("projects", "rejected_items", "crawl_runs", "exchange_rates", "platform_blocks", "kept_pages"):
+        for table in (
+            "projects",
+            "rejected_items",
+            "crawl_runs",
+            "exchange_rates",
+            "platform_blocks",
+            "kept_pages",
+            "credentials",
+        ):
             await connection.exec_driver_sql(f"DELETE FROM {table}")
     return _shared_engine
 

@@ -40,7 +40,7 @@ from outsourcing_spiders.spiders.freelancer import FreelancerSpider
 class LeakySpider(FreelancerSpider):
     name = "leaky"
 
-    def item(self, row):
+    def item(self, row, response):
         token = self.settings["FREELANCER_TOKEN"]
         self.logger.warning("the token is %s", token)
         logging.getLogger("somebody.else").error("headers %r", {"Freelancer-OAuth-V1": token}, stack_info=True)
@@ -51,7 +51,7 @@ class LeakySpider(FreelancerSpider):
         thread = threading.Thread(target=int, args=(token,), name="leaky")
         thread.start()
         thread.join()
-        return super().item(row)
+        return super().item(row, response)
 """
 
 

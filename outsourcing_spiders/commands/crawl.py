@@ -78,13 +78,13 @@ class Command(crawl.Command):
         # Scrapy imports the modules of all commands for each of them: `scrapy list` can do without SQLAlchemy.
         from outsourcing_spiders.storage.engine import Database
 
-        spidercls = self._spider(name)
+        crawler = self._create_crawler(self._spider(name))
+        spidercls, settings = crawler.spidercls, crawler.settings
         if issubclass(spidercls, PlatformSpider):
+            spidercls = spidercls.way_in(settings)
             spidercls.check_arguments(arguments)
         # One that is thrown away: the crawler makes its own when the event loop runs, too late for exit code 2.
         spider: Any = spidercls(**arguments)
-        crawler = self._create_crawler(spidercls)
-        settings = crawler.settings
         permitted = permitted_platforms(settings)
         assert self.crawler_process is not None
         for sentence in unknown_names(permitted, self.crawler_process.spider_loader.list()):
@@ -105,7 +105,7 @@ class Command(crawl.Command):
         loader = self.crawler_process.spider_loader
         if name in (names := loader.list()):
             return loader.load(name)
-        near = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
+        near = get_close_matches(name.lower(), names, n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(near)}? `scrapy list` names all" if near else "`scrapy list` names them all"
         raise WrongArgument(f"there is no spider {name!r}; {hint}")
 

@@ -26,9 +26,9 @@ from outsourcing_spiders.commands._db_pages import described, listed
 from outsourcing_spiders.commands._db_status import rendered
 from outsourcing_spiders.outcomes import DatabaseUnreachable, StorageError
 from outsourcing_spiders.storage.engine import Database, explained
+from outsourcing_spiders.storage.expiry import prune
 from outsourcing_spiders.storage.export import WrongSelection, export
 from outsourcing_spiders.storage.export_file import ReaderGone, TargetExists, explained_output
-from outsourcing_spiders.storage.expiry import prune
 from outsourcing_spiders.storage.pages import kept_page, kept_pages
 from outsourcing_spiders.storage.replay import replay
 from outsourcing_spiders.storage.spool import Spool
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 class Command(ScrapyCommand):
-    """Serve ``scrapy db status | psql | export | pages | prune | upgrade | replay``; exits with 2 for a wrong command line, 1 for the rest."""
+    """Serve the sub-commands of ``scrapy db``; exits with 2 for a wrong command line, 1 for the rest."""
 
     requires_project = True
     requires_crawler_process = False
@@ -56,8 +56,8 @@ class Command(ScrapyCommand):
         """Say what there is."""
         return (
             "Look at the database (status), ask it anything (psql), write a table to a file (export), look at the "
-            "pages that ended crawls (pages), delete what terms do not let us keep (prune), bring its schema up to date "
-            "(upgrade), store what a crawl had to leave on disk (replay). 'scrapy db <name> -h' says more of each."
+            "pages that ended crawls (pages), delete what terms do not let us keep (prune), bring its schema up to "
+            "date (upgrade), store what a crawl had to leave on disk (replay). 'scrapy db <name> -h' says more of each."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -84,7 +84,7 @@ class Command(ScrapyCommand):
         psql.add_argument("-c", "--command", action="append", default=[], metavar="SQL", help="run this and leave")
         pages = add("pages", "List the pages that ended crawls, or print one of them")
         pages.add_argument("number", nargs="?", type=int, help="print the body of this one")
-        add("prune", "Delete the projects that the terms of their platform do not let us keep; every crawl does it, too")
+        add("prune", "Delete the projects that terms do not let us keep; every crawl does it, too")
         add("upgrade", "Apply the migrations that are missing")
         add("replay", "Store the rows that a crawl had to leave on disk")
         add_arguments(add("export", "Write a table to a file", EXPORT_HELP))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any, Self
 
 from scrapy import Request
@@ -43,7 +44,9 @@ class KnownProjectsMiddleware:
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)
         if pipeline is not None and not spider.full:
             try:
-                self._anchor = await pipeline.store.anchor(spider.wanted_since)
+                self._anchor = await pipeline.store.anchor(
+                    spider.wanted_since, kept_for=_renewed_after(spider.kept_for)
+                )
             except Exception as error:
                 # Reading on is never wrong, only longer.
                 logger.warning("Cannot tell how far back the listing is known (%s); reading all of it", error)
@@ -77,6 +80,11 @@ class KnownProjectsMiddleware:
             # Reading on is never wrong, only longer.
             logger.warning("Cannot tell which projects are known (%s); reading on", error)
             return False
+
+
+def _renewed_after(kept_for: timedelta | None) -> timedelta | None:
+    """Return when copies that expire are to be read again: before they do, whatever the schedule of the crawls."""
+    return None if kept_for is None else kept_for * 0.75
 
 
 def _is_next_page(output: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from asyncio import CancelledError
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -51,6 +51,8 @@ class PlatformSpider(scrapy.Spider):
     """Names of settings that must be set, such as those of an account."""
     renders: ClassVar[bool] = False
     """Whether any page needs a browser (``meta={"render": …}``): it is started by the first request that does."""
+    kept_for: ClassVar[timedelta | None] = None
+    """How long the platform's terms let a copy be kept (`Project.expires_at`); ``None``: they do not say."""
     narrowed_by: ClassVar[frozenset[str]] = frozenset()
     """Which of ``query``, ``skills``, ``category`` the platform's listing can be narrowed by."""
 
@@ -70,6 +72,11 @@ class PlatformSpider(scrapy.Spider):
         """How far back this crawl stored its listing without gaps; set when it got so far."""
         self.stops_at_known = False
         """Whether the crawl may end at a page of known projects; set before the first request."""
+
+    @classmethod
+    def way_in(cls, settings: BaseSettings) -> type[PlatformSpider]:
+        """Return the class that reads the platform with these settings, where there is more than one way."""
+        return cls
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:

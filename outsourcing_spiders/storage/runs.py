@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Text, bindparam, insert, text, update
+from sqlalchemy import Interval, Text, bindparam, insert, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -56,21 +56,29 @@ async def finish_run(
     await connection.execute(statement)
 
 
+# Copies that expire are there as long as a crawl that read all of them itself is young enough.
 _ANCHOR = text(
     """
 SELECT finished_at, whole_since::text FROM crawl_runs
 WHERE spider = :spider AND listing = :listing AND whole_since <= CAST(:wanted AS timestamptz)
+AND (CAST(:kept_for AS interval) IS NULL OR EXISTS (
+    SELECT FROM crawl_runs r WHERE r.spider = :spider AND r.listing = :listing AND r.reason = 'finished'
+    AND r.whole_since <= CAST(:wanted AS timestamptz) AND r.started_at > now() - CAST(:kept_for AS interval)))
 ORDER BY finished_at DESC LIMIT 1
 """
-).bindparams(bindparam("wanted", type_=Text))
+).bindparams(bindparam("wanted", type_=Text), bindparam("kept_for", type_=Interval()))
 
 
-async def find_anchor(connection: AsyncConnection, spider: str, listing: str, wanted: str) -> Anchor | None:
+async def find_anchor(
+    connection: AsyncConnection, spider: str, listing: str, wanted: str, *, kept_for: timedelta | None = None
+) -> Anchor | None:
     """Return the newest crawl of `listing` that is whole back to `wanted` (ISO time or `WHOLE`), if any is.
 
-    Projects that later, interrupted crawls stored prove nothing about what lies below them in the listing.
+    Projects that later, interrupted crawls stored prove nothing about what lies below them in the listing. Where
+    copies expire after `kept_for`, a crawl that read all of the listing must be younger than that.
     """
-    row = (await connection.execute(_ANCHOR, {"spider": spider, "listing": listing, "wanted": wanted})).one_or_none()
+    values = {"spider": spider, "listing": listing, "wanted": wanted, "kept_for": kept_for}
+    row = (await connection.execute(_ANCHOR, values)).one_or_none()
     return None if row is None else Anchor(row.finished_at, row.whole_since)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,8 +13,8 @@ from outsourcing_spiders.parsing.rates import ExchangeRates
 from outsourcing_spiders.storage.blocks import Block, current_block, forget_block, remember_block
 from outsourcing_spiders.storage.engine import Database, explained, message
 from outsourcing_spiders.storage.exchange_rates import load_rates, store_rates
-from outsourcing_spiders.storage.full_texts import with_full_text
 from outsourcing_spiders.storage.expiry import prune
+from outsourcing_spiders.storage.full_texts import with_full_text
 from outsourcing_spiders.storage.pages import Scrub, keep_page
 from outsourcing_spiders.storage.rejections import insert_rejections, rejection_line
 from outsourcing_spiders.storage.replay import replay
@@ -162,10 +162,10 @@ class Store:
         async with self.database.engine.begin() as connection:
             await store_validators(connection, self.spider, self._listing, found)
 
-    async def anchor(self, wanted: str) -> Anchor | None:
+    async def anchor(self, wanted: str, *, kept_for: timedelta | None = None) -> Anchor | None:
         """Return the newest crawl of this listing that is whole back to `wanted`; see `find_anchor`."""
         async with self.database.engine.connect() as connection:
-            return await find_anchor(connection, self.spider, self._listing, wanted)
+            return await find_anchor(connection, self.spider, self._listing, wanted, kept_for=kept_for)
 
     async def known(self, ids: Collection[str], anchor: Anchor) -> set[str]:
         """Return which of `ids` this crawl need not read on from; see `known_ids`."""

@@ -44,7 +44,8 @@ _KEEPS_TIME = (
 )
 _SAME_AMOUNTS = "({p}.budget_min, {p}.budget_max) IS NOT DISTINCT FROM ({e}.budget_min, {e}.budget_max)"
 _KEEPS_DOLLARS = (
-    f"{_SAME_AMOUNTS} AND ({{p}}.currency IS NOT DISTINCT FROM {{e}}.currency OR ({{e}}.currency IS NULL AND {_KEEPS_TEXT}))"
+    f"{_SAME_AMOUNTS} AND ({{p}}.currency IS NOT DISTINCT FROM {{e}}.currency"
+    f" OR ({{e}}.currency IS NULL AND {_KEEPS_TEXT}))"
     " AND coalesce({p}.budget_min_usd, {p}.budget_max_usd) IS NOT NULL"
 )
 _KEPT_WHEN = {
@@ -145,9 +146,12 @@ SELECT
 # Rows that somebody else holds are passed over: who holds them renews them.
 _REFRESH = text(
     f"""
-WITH stale AS MATERIALIZED (SELECT platform, external_id, seen_at, expires_at FROM ({_INCOMING}) AS i WHERE {_IS_STALE}),
+WITH stale AS MATERIALIZED (
+    SELECT platform, external_id, seen_at, expires_at FROM ({_INCOMING}) AS i WHERE {_IS_STALE}
+),
 free AS (
-    SELECT p.platform, p.external_id, stale.seen_at, stale.expires_at FROM stale JOIN projects p USING (platform, external_id)
+    SELECT p.platform, p.external_id, stale.seen_at, stale.expires_at
+    FROM stale JOIN projects p USING (platform, external_id)
     FOR NO KEY UPDATE OF p SKIP LOCKED
 )
 UPDATE projects p SET

@@ -29,10 +29,10 @@ from outsourcing_spiders.spiders.freelancer import FreelancerSpider
 class BuggySpider(FreelancerSpider):
     name = "buggy"
 
-    def item(self, row):
+    def item(self, row, response):
         if self.walk.seen and len(self.walk.seen) > 200:
             raise KeyError("a bug")
-        return super().item(row)
+        return super().item(row, response)
 """
 
 

@@ -15,7 +15,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @ONE_SERVER
-async def test_the_page_that_ended_a_crawl_is_listed_and_printed(database_url: str, tmp_path: Path, scrapy: Run) -> None:
+async def test_the_page_that_ended_a_crawl_can_be_looked_at(database_url: str, tmp_path: Path, scrapy: Run) -> None:
     assert scrapy("db", "pages", DATABASE_URL=database_url).stdout == "No crawl was ended by a page.\n"
     async with FreelancerStandIn(20) as site:
         site.fail("challenge")

@@ -85,6 +85,11 @@ async def is_whole_again(site: FreelancerStandIn, url: str, data: Path) -> None:
     assert await stored_ids(url) == set(site.listed_ids())
 
 
+def spooled(data: Path) -> list[Path]:
+    """Return the files of projects that wait on disk."""
+    return list(data.glob("spool/*/projects*.jsonl"))
+
+
 @ONE_SERVER
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 async def test_one_signal_ends_a_crawl_whose_platform_hangs(
@@ -116,11 +121,13 @@ async def test_one_signal_ends_a_crawl_that_waits_for_its_turn(
     assert len(await stored_ids(database_url)) == 100
 
 
+@pytest.mark.skipif(
+    not Path("/usr/lib/postgresql/15/bin").exists(),
+    reason="PostgreSQL 15 is not installed (Debian: apt-get install postgresql)",
+)
 async def test_one_signal_ends_a_crawl_whose_database_is_away(
     site: FreelancerStandIn, open_folder: Path, tmp_path: Path
 ) -> None:
-    if not Path("/usr/lib/postgresql/15/bin").exists():
-        pytest.skip("PostgreSQL 15 is not installed (Debian: apt-get install postgresql)")
     manager = oldest_postgres(open_folder / "away_at_the_end")
     with manager as server:
         url = server.url("postgres")
@@ -135,7 +142,7 @@ async def test_one_signal_ends_a_crawl_whose_database_is_away(
         assert "Traceback" not in crawling.log
         await asyncio.to_thread(manager.start)
         await is_whole_again(site, url, tmp_path)
-        assert not list(tmp_path.glob("spool/*/projects*.jsonl"))
+        assert not spooled(tmp_path)
 
 
 @ONE_SERVER

@@ -83,7 +83,7 @@ async def test_a_crawl_that_reads_on_or_further_asks_for_everything(
 ) -> None:
     await visit(site, database_url, tmp_path, since="2h")
     await visit(site, database_url, tmp_path)
-    assert [seen.status for seen in site.requests][0] == 200, "the crawl before read less far"
+    assert next(seen.status for seen in site.requests) == 200, "the crawl before read less far"
     await visit(site, database_url, tmp_path, full="1")
     assert {seen.status for seen in site.requests} == {200}
 

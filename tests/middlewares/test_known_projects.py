@@ -54,7 +54,7 @@ async def test_only_a_whole_crawl_is_an_anchor(reason: str | None, database_url:
 async def test_a_database_that_cannot_tell_makes_the_crawl_longer_not_worse(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(*_: Any) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
         raise OSError("the connection was lost")
 
     async with plain(120) as site:

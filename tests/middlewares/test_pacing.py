@@ -83,7 +83,7 @@ def test_what_is_handed_out_keeps_its_distance_before_it_is_sent() -> None:
 def test_retry_after_is_obeyed_to_the_second(retry_after: float) -> None:
     pace = HostPace()
     assert pace.note_refusal(Limits(retry_after=retry_after), 100) == retry_after
-    assert pace.send_at() == (100 + retry_after if retry_after else 0 or 100)
+    assert pace.send_at() == (100 + retry_after if retry_after else 100)
 
 
 def test_without_retry_after_pauses_double_up_to_a_limit() -> None:

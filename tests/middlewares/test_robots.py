@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 from _hosts import Host, visit
 
-RULES = (
-    "User-agent: *\nDisallow: /private\n\nUser-agent: outsourcing_spiders\nDisallow: /not-for-us\nAllow: /private\n"
-)
+RULES = "User-agent: *\nDisallow: /private\n\nUser-agent: outsourcing_spiders\nDisallow: /not-for-us\nAllow: /private\n"
 
 
 async def test_it_is_asked_for_first_and_once() -> None:
