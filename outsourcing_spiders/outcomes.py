@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class CloseReason(StrEnum):
@@ -33,13 +34,13 @@ class CloseReason(StrEnum):
         return self in (CloseReason.FINISHED, CloseReason.UP_TO_DATE, CloseReason.SHUTDOWN)
 
 
-SET_BY_USER = frozenset({"closespider_itemcount", "closespider_pagecount", "closespider_timeout"})
+_SET_BY_USER = frozenset({"closespider_itemcount", "closespider_pagecount", "closespider_timeout"})
 """Reasons of Scrapy's for which a crawl ends because the user set it a bound."""
 
 
 def close_reason(named: str) -> CloseReason:
     """Return the reason of the closed list for what Scrapy calls `named`."""
-    if named in SET_BY_USER:
+    if named in _SET_BY_USER:
         return CloseReason.SHUTDOWN
     return CloseReason(named) if named in list(CloseReason) else CloseReason.FAILED
 
@@ -121,3 +122,36 @@ class DatabaseUnreachable(StorageError):
     """The database does not answer, or not to us. Check DATABASE_URL and the server."""
 
     reason = CloseReason.DATABASE_UNREACHABLE
+
+
+_ADVICE = {
+    "closespider_errorcount": "the spider made as many errors as CLOSESPIDER_ERRORCOUNT allows; see them in the log",
+    "closespider_pagecount_no_item": "page after page held no project (CLOSESPIDER_PAGECOUNT_NO_ITEM)",
+    "closespider_timeout_no_item": "no project came for as long as CLOSESPIDER_TIMEOUT_NO_ITEM allows",
+    "memusage_exceeded": "it took more memory than MEMUSAGE_LIMIT_MB; raise it, or bound the crawl (max_pages, since)",
+    "start_error": "the spider failed before its first request; see the traceback in the log",
+    None: "it was forced to end before it was closed; what is stored is safe, the next crawl reads on",
+}
+"""What to say about reasons that come without an `Outcome`."""
+
+
+def judge(reason: str | None, outcome: object, stats: Mapping[str, Any]) -> str | None:
+    """Return what was wrong with a crawl, in a sentence; ``None`` when nothing was.
+
+    `reason` is why it ended (``None``: nobody knows), `outcome` the `Outcome` that came with it, `stats` Scrapy's.
+    """
+    if reason not in _SET_BY_USER and (reason not in list(CloseReason) or not CloseReason(reason).is_success):
+        said = outcome if isinstance(outcome, Outcome) else _ADVICE.get(reason, "see the log")
+        return f"{(reason or 'aborted').replace('_', ' ')}: {said}"
+    missing = [
+        f"{count} {what}"
+        for what, count in (
+            ("errors in the spider", stats.get("spider_exceptions/count", 0)),
+            ("errors in the pipelines", stats.get("item_error_count", 0)),
+            ("projects that are not accounted for", stats.get("outsourcing/unaccounted", 0)),
+        )
+        if count
+    ]
+    if missing:
+        return f"{str(reason).replace('_', ' ')}, but with {' and '.join(missing)}; see the log"
+    return None

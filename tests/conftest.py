@@ -22,6 +22,7 @@ from outsourcing_spiders.storage.engine import Database, create_engine, normaliz
 
 REPOSITORY = Path(__file__).parents[1]
 _OLDEST_BINARIES = Path("/usr/lib/postgresql/15/bin")
+_names = iter(range(1_000_000))
 
 
 @dataclass(frozen=True)
@@ -127,14 +128,12 @@ def server(request: pytest.FixtureRequest) -> Server:
 @pytest.fixture(scope="session")
 async def template(server: Server, open_folder: Path) -> str:
     """Name of a database with the schema, to copy."""
-    name = "migrated_template"
+    # pytest makes it anew whenever it comes back to a server.
+    name = f"migrated_template_{next(_names)}"
     await _administer(server, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     async with Database(server.url(name), embedded_root=open_folder):
         pass
     return name
-
-
-_names = iter(range(1_000_000))
 
 
 @pytest.fixture
@@ -165,7 +164,7 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture(scope="session")
 async def _shared_engine(server: Server, template: str) -> AsyncIterator[AsyncEngine]:
-    name = f"shared_{os.getpid()}"
+    name = f"shared_{os.getpid()}_{next(_names)}"
     await _administer(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
     engine = create_engine(normalize_url(server.url(name)))
     yield engine

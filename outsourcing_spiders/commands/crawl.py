@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,20 +23,10 @@ from scrapy.crawler import Crawler
 from outsourcing_spiders.commands._preparation import prepare
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.middlewares.permission import missing_permission, permitted_platforms, unknown_names
-from outsourcing_spiders.outcomes import SET_BY_USER, CloseReason, Outcome, WrongArgument
+from outsourcing_spiders.outcomes import Outcome, WrongArgument, judge
 from outsourcing_spiders.platforms.base import PlatformSpider
 
 logger = logging.getLogger(__name__)
-
-_ADVICE = {
-    "closespider_errorcount": "the spider made as many errors as CLOSESPIDER_ERRORCOUNT allows; see them in the log",
-    "closespider_pagecount_no_item": "page after page held no project (CLOSESPIDER_PAGECOUNT_NO_ITEM)",
-    "closespider_timeout_no_item": "no project came for as long as CLOSESPIDER_TIMEOUT_NO_ITEM allows",
-    "memusage_exceeded": "it took more memory than MEMUSAGE_LIMIT_MB; raise it, or bound the crawl (max_pages, since)",
-    "start_error": "the spider failed before its first request; see the traceback in the log",
-    None: "it was forced to end before it was closed; what is stored is safe, the next crawl reads on",
-}
-"""What to say about reasons that come without an `Outcome`."""
 
 
 class Command(crawl.Command):
@@ -71,7 +60,8 @@ class Command(crawl.Command):
         if isinstance(raised, Outcome):
             reason = raised.reason
         if complaint := f"{raised!r}" if raised and raised is not outcome else judge(reason, outcome, stats):
-            self._fail(args[0], complaint, outcome, exitcode=1)
+            is_logged = isinstance(getattr(crawler.spider, "outcome", None), Outcome)
+            self._fail(args[0], complaint, outcome, exitcode=1, is_logged=is_logged)
 
     def _prepare(self, name: str, arguments: dict[str, Any]) -> Crawler:
         """Return the crawler, ready to start, and say what it will do; raises `Outcome`."""
@@ -133,34 +123,16 @@ class Command(crawl.Command):
                 logger.error("The crawl could not be set up", exc_info=error)
         return raised[0] if raised else None
 
-    def _fail(self, name: str, complaint: str, error: object, *, exitcode: int) -> None:
+    def _fail(self, name: str, complaint: str, error: object, *, exitcode: int, is_logged: bool = False) -> None:
         self.exitcode = exitcode
+        assert self.crawler_process is not None
+        if self.crawler_process.settings.get("LOG_FILE") and not is_logged:
+            # Whoever reads only the log, as with Scrapyd, does not see what is printed.
+            logger.error("%s", complaint)
         if isinstance(error, BaseException):
             logger.debug("What ended the crawl", exc_info=error)
         end = "" if complaint.endswith((".", "?", "!")) else "."
         sys.stderr.write(hide(f"scrapy crawl {name}: {complaint}{end}\n"))
-
-
-def judge(reason: str | None, outcome: object, stats: Mapping[str, Any]) -> str | None:
-    """Return what was wrong with a crawl, in a sentence; ``None`` when nothing was.
-
-    `reason` is why it ended (``None``: nobody knows), `outcome` the `Outcome` that came with it, `stats` Scrapy's.
-    """
-    if reason not in SET_BY_USER and (reason not in list(CloseReason) or not CloseReason(reason).is_success):
-        said = outcome if isinstance(outcome, Outcome) else _ADVICE.get(reason, "see the log")
-        return f"{(reason or 'aborted').replace('_', ' ')}: {said}"
-    missing = [
-        f"{count} {what}"
-        for what, count in (
-            ("errors in the spider", stats.get("spider_exceptions/count", 0)),
-            ("errors in the pipelines", stats.get("item_error_count", 0)),
-            ("projects that are not accounted for", stats.get("outsourcing/unaccounted", 0)),
-        )
-        if count
-    ]
-    if missing:
-        return f"{str(reason).replace('_', ' ')}, but with {' and '.join(missing)}; see the log"
-    return None
 
 
 def _raised_by(task: asyncio.Future[Any]) -> list[BaseException]:

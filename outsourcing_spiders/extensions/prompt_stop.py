@@ -69,13 +69,14 @@ class PromptStop:
         return extension
 
     def _on_opened(self) -> None:
+        # `scrapy shell` opens a spider, and never crawls.
+        if not self._crawler.crawling:
+            return
         self._look = create_looping_call(self._stop_if_told)
         self._look.start(_LOOK_INTERVAL, now=False)
 
     def _stop_if_told(self) -> None:
-        # `scrapy shell` opens a spider, and never crawls.
-        self._has_crawled = self._has_crawled or self._crawler.crawling
-        if self._crawler.crawling or not self._has_crawled:
+        if self._crawler.crawling:
             return
         self._look.stop()
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)

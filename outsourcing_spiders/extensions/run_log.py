@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self
 
 from scrapy import signals
@@ -12,7 +13,7 @@ from scrapy.exceptions import NotConfigured
 
 from outsourcing_spiders.extensions.log_redaction import hide_in
 from outsourcing_spiders.middlewares.conditional import ConditionalMiddleware
-from outsourcing_spiders.outcomes import CloseReason, Outcome, close_reason
+from outsourcing_spiders.outcomes import CloseReason, Outcome, close_reason, judge
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 from outsourcing_spiders.storage.blocks import PAUSES
 from outsourcing_spiders.storage.engine import message
@@ -73,6 +74,14 @@ class RunLog:
             "batches": totals.batches,
             "retries": totals.retries,
         }
+        if scraped != totals.accounted:
+            stats.set_value("outsourcing/unaccounted", scraped - totals.accounted)
+        # What Scrapyd does not tell of its jobs, or forgets.
+        details["exit_code"] = 1 if judge(reason, spider.outcome, stats.get_stats()) else 0
+        if job := spider.job:
+            details["job"] = job
+        if egg := _egg():
+            details["egg"] = egg
         if isinstance(spider.outcome, Outcome):
             details["message"] = str(spider.outcome)
         if (named := close_reason(reason)) != reason:
@@ -115,6 +124,12 @@ class RunLog:
             lines.append(f"  on disk   {totals.spooled}, to be stored by the next crawl or `scrapy db replay`")
         lines.append(f"  database  {database}; look with `scrapy db status`")
         return lines
+
+
+def _egg() -> str | None:
+    """Return the name of the archive that this code was read from, which Scrapyd gives each version; else ``None``."""
+    archive = getattr(__spec__ and __spec__.loader, "archive", None)
+    return Path(archive).stem if archive else None
 
 
 async def _note_block(store: Store, spider: Any, reason: CloseReason) -> None:

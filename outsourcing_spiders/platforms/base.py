@@ -66,6 +66,8 @@ class PlatformSpider(scrapy.Spider):
         self.since: datetime | None = _since(arguments)
         self.full: bool = _switch(arguments, "full")
         self.base_url: str = (_address(arguments, "base_url") or self.home).rstrip("/") + "/"
+        self.job: str | None = arguments.get("_job")
+        """Scrapyd's id of this crawl, if it runs it."""
         self.outcome: Outcome | CloseReason | None = None
         """What ended the crawl, if anything but the end of the listing did."""
         self.whole_since: str | None = None

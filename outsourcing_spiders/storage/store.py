@@ -19,7 +19,8 @@ from outsourcing_spiders.storage.pages import Scrub, keep_page
 from outsourcing_spiders.storage.rejections import insert_rejections, rejection_line
 from outsourcing_spiders.storage.replay import replay
 from outsourcing_spiders.storage.rows import PreparedRow
-from outsourcing_spiders.storage.runs import Anchor, begin_run, find_anchor, finish_run, known_ids
+from outsourcing_spiders.storage.run_liveness import RunLease, mark_killed
+from outsourcing_spiders.storage.runs import Anchor, find_anchor, finish_run, known_ids
 from outsourcing_spiders.storage.spool import Spool
 from outsourcing_spiders.storage.text_search import TextIndexer
 from outsourcing_spiders.storage.validators import Validators, load_validators, store_validators
@@ -61,6 +62,7 @@ class Store:
         self._writer: Writer | None = None
         self._indexer: TextIndexer | None = None
         self._spool: Spool | None = None
+        self._lease: RunLease | None = None
 
     @property
     def is_open(self) -> bool:
@@ -87,8 +89,10 @@ class Store:
                 await replay(engine, self._spool)
                 async with engine.begin() as connection:
                     await prune(connection)
-                    self.run_id = await begin_run(connection, self.spider, self._listing)
+                    await mark_killed(connection)
                     self.rates.add(await load_rates(connection))
+                self._lease = RunLease(engine)
+                self.run_id = await self._lease.begin(self.spider, self._listing)
         except BaseException:
             await self.database.close()
             raise
@@ -208,4 +212,6 @@ class Store:
         if self._writer is not None and self._indexer is not None:
             await self._writer.close()
             await self._indexer.close(0)
+        if self._lease is not None:
+            await self._lease.release()
         await self.database.close()

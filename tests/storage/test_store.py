@@ -178,7 +178,7 @@ class TestAFailedOpening:
         async def fails(*arguments: object) -> None:
             raise ConnectionResetError("gone")
 
-        monkeypatch.setattr(store_module, "begin_run", fails)
+        monkeypatch.setattr(store_module, "mark_killed", fails)
         store = make_store()
         with pytest.raises(DatabaseUnreachable, match="cannot be reached"):
             await store.open()
@@ -194,7 +194,7 @@ class TestAFailedOpening:
             Database("", embedded_root=root), root / "spool", spider="alpha", listing="{}", retry_for=0, index_for=0,
             on_failure=lambda error: None,
         )  # fmt: skip
-        monkeypatch.setattr(store_module, "begin_run", fails)
+        monkeypatch.setattr(store_module, "mark_killed", fails)
         with pytest.raises(DatabaseUnreachable):
             await store.open()
         assert not EmbeddedPostgres(root).is_running()
