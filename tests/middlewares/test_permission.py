@@ -114,7 +114,8 @@ def test_the_host_of_a_platform(home: str, host: str) -> None:
         (("guarded",), {"guarded"}),
         ([], set()),
     ],
-    ids=str,
+    # Sets have no order, and the name of a test has to be the same in each process.
+    ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_the_setting_is_a_list_or_text(setting: Any, names: set[str]) -> None:
     assert permitted_platforms(project_settings(PERMITTED_PLATFORMS=setting)) == names
