@@ -52,9 +52,9 @@ async def test_values_that_had_to_go_are_counted_by_name(validation: ValidationP
 class Spoiling(FreelancerSpider):
     """Emits what the database refuses, what is no project, and the same project twice."""
 
-    def parse(self, response: Any, offset: int = 0) -> Any:
+    def parse(self, response: Any, place: Any = None) -> Any:
         first = None
-        for output in super().parse(response, offset):
+        for output in super().parse(response, place):
             if isinstance(output, Project) and first is None:
                 first = output
                 yield {"title": "a dictionary"}
