@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from platforms_standins._wishket_korean import FIELDS, FORMS, LEVELS, PLACES, REGIONS, ROLES, KoreanWriter, skills_of
+from platforms_standins._korean import FIELDS, FORMS, LEVELS, PLACES, REGIONS, ROLES, KoreanWriter, skills_of
 
 JSON = dict[str, Any]
 KST = timezone(timedelta(hours=9), "KST")

@@ -38,12 +38,12 @@ from aiohttp import web
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from platforms_standins._board import Board
 from platforms_standins._freemoa_pages import BLOCK, LOGIN, ROBOTS, SCRIPT, SHELL
 from platforms_standins._freemoa_projects import ODD, PACE, FreemoaProject, ProjectMaker, detailed, listed, row, view
 from platforms_standins._freemoa_tls import NAMES, Chain, make_chain, to_der
 from platforms_standins._server import HTML_TYPE, JSON, Answer, StandInProcess, arguments, run
 from platforms_standins._server import standin_process as _standin_process
-from platforms_standins._wishket_board import Board
 
 ROWS = 10
 COOKIE = "PHPSESSID"

@@ -41,6 +41,7 @@ if __package__ in (None, ""):
 from platforms_standins import _upwork_pages as pages
 from platforms_standins import _upwork_state as states
 from platforms_standins import _upwork_truth as truth
+from platforms_standins._board import Board
 from platforms_standins._server import HTML_TYPE, JSON, Answer, StandInProcess, arguments, run
 from platforms_standins._server import standin_process as _standin_process
 from platforms_standins._upwork_api import API_FAULTS, Api
@@ -48,7 +49,6 @@ from platforms_standins._upwork_jobs import PACE, Job, JobMaker
 from platforms_standins._upwork_odd import ODD
 from platforms_standins._upwork_search import page_number, per_page, search
 from platforms_standins._upwork_tokens import Tokens
-from platforms_standins._wishket_board import Board
 
 ROBOTS = "User-agent: *\nDisallow: /jobs/rss\nDisallow: /jobs/atom\n"
 _LIMITS = ((300, 60.0), (40_000, 86_400.0))

@@ -39,9 +39,9 @@ from lzstring import LZString
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from platforms_standins._board import Board
 from platforms_standins._server import HTML_TYPE, JSON, Answer, StandInProcess, arguments, run
 from platforms_standins._server import standin_process as _standin_process
-from platforms_standins._wishket_board import Board
 from platforms_standins._wishket_pages import LAYOUTS, cards, detail, listing, login, robots, terms
 from platforms_standins._wishket_projects import ODD, PACE, TASK, ProjectMaker, WishketProject, detailed, listed
 

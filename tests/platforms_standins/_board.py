@@ -1,4 +1,4 @@
-"""Hold the projects of a Korean stand-in: their order, how they move, what the site knows. Freemoa's uses it too."""
+"""Hold the projects of a stand-in: their order, how they move, what the site knows; of Wishket, Freemoa and Upwork."""
 
 from __future__ import annotations
 
