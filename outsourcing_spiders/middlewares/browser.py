@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 from base64 import b64decode
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
@@ -274,6 +274,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
         await HTTP11DownloadHandler.close(self)
         if self._launching is not None:
             await asyncio.wait((self._launching,), timeout=_CLOSE_SECONDS)
+        await self._in_seconds(_close_all([page for _, page in self._idle]))
         browser = self.__dict__.pop("browser", None)
         if browser is not None and not await self._in_seconds(browser.close()):
             self._kill_browser()
@@ -292,3 +293,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
 
 def _first_line(error: PlaywrightError) -> str:
     return error.message.splitlines()[0]
+
+
+async def _close_all(pages: Sequence[BrowserPage]) -> None:
+    await asyncio.gather(*(page.close() for page in pages))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Self
@@ -38,7 +39,7 @@ _OF_THE_WIRE = frozenset(("content-encoding", "content-length", "transfer-encodi
 _STATE = "indexeddb,cache_storage,file_systems,shared_storage,storage_buckets"
 # How long a page that was read may wait for the next one before it is left: leaving costs a fifth of a page.
 _REST_SECONDS, _LEAVE_SECONDS = 0.1, 2.0
-_CLOSE_SECONDS = 0.5
+_CLOSE_SECONDS = 1.0
 _ENDED_BY_NAVIGATION = ("context was destroyed", "Cannot find context", "navigated or closed", "Cannot find default")
 
 # What a page left in the tab would change what the next one shows. Cookies stay, as they do in a browser.
@@ -211,10 +212,18 @@ class BrowserPage:
         """Close the page and its context."""
         if self._soon is not None:
             self._soon.cancel()
-        if self._tasks and not self._page.is_closed():
-            # What is held when the session ends goes out after all.
-            await asyncio.wait(self._tasks, timeout=_CLOSE_SECONDS)
+        if not self._page.is_closed():
+            # What is held when the session ends goes out after all: an icon, a beacon.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._leave_nothing_held()
         await self.context.close()
+
+    async def _leave_nothing_held(self) -> None:
+        await (self._resting or self._leave())
+        # What the page still asked for has been told of when the answer to this is here.
+        await _quietly(self._session.send("Page.getFrameTree"))
+        await asyncio.gather(*self._tasks)
 
     async def _read(self, visit: _Visit, selector: str | None) -> dict[str, Any]:
         loop = asyncio.get_running_loop()

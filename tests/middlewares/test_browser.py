@@ -399,6 +399,14 @@ async def test_nothing_is_loaded_that_does_not_make_the_page(site: ScriptedListi
     assert sum(request.path.startswith("/style/") for request in site.requests) == 1
 
 
+async def test_nothing_that_a_page_asks_for_goes_out_when_it_is_closed() -> None:
+    async with ScriptedListing() as site:
+        crawl = await crawled([ask(f"{site.base_url}/chatty/{number}", render=True) for number in range(6)])
+        asked = {request.path for request in site.requests}
+    assert crawl.counted["pages_closed"] == 6
+    assert asked == {f"/chatty/{number}" for number in range(6)}
+
+
 async def test_the_request_is_what_the_browser_sends(site: ScriptedListing, seen: Crawl) -> None:
     page, part = (next(seen for seen in site.requests if seen.path == path) for path in ("/headers", "/sub"))
     assert page.headers["authorization"] == "Bearer secret"

@@ -83,6 +83,7 @@ _PROBING = """<!DOCTYPE html><html><body><script>
 })();
 </script></body></html>
 """
+_CHATTY = "<script>setInterval(() => navigator.sendBeacon('/beacon', 'x'), 4)</script>"
 _CHALLENGE = """<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title></head>
 <body><h1>Checking your browser</h1></body></html>
 """
@@ -125,6 +126,7 @@ class ScriptedListing(StandIn):
             ),
             (r"/hang", lambda *_: _html("<script>while (true) {}</script>")),
             (r"/large", lambda *_: _html(f"<p>{'x' * 300_000}</p>")),
+            (r"/chatty/\d+", lambda *_: _html(_CHATTY + "x" * 300_000)),
             (r"/grown", lambda *_: _html("<script>document.body.append('x'.repeat(300000))</script>")),
             (r"/state", lambda *_: _html_page(_STATEFUL)),
             (r"/rude", lambda *_: _html_page(_RUDE)),
