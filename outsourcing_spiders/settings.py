@@ -83,6 +83,8 @@ ITEM_PIPELINES = {
     "outsourcing_spiders.pipelines.validation.ValidationPipeline": 100,
     "outsourcing_spiders.pipelines.storage.StoragePipeline": 900,
 }
+# Default: scrapy.pipelines.ItemPipelineManager.
+ITEM_PROCESSOR = "outsourcing_spiders.pipelines.processor.ItemProcessor"
 SPIDER_MIDDLEWARES = {
     "outsourcing_spiders.middlewares.outcomes.OutcomeMiddleware": 10,
     "outsourcing_spiders.middlewares.permission.PermissionStartMiddleware": 15,
@@ -94,6 +96,7 @@ SPIDER_MIDDLEWARES = {
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
     "scrapy.spidermiddlewares.depth.DepthMiddleware": None,
     "scrapy.spidermiddlewares.metacopy.MetaCopyDetectionMiddleware": None,
+    "scrapy.spidermiddlewares.start.StartSpiderMiddleware": None,
 }
 DOWNLOADER_MIDDLEWARES = {
     # Before robots.txt is asked for, which touches the host, too.
@@ -115,13 +118,21 @@ DOWNLOADER_MIDDLEWARES = {
     # Sees what was decompressed (590) before anything is asked again: a challenge is not waited for.
     "outsourcing_spiders.middlewares.block_guard.BlockGuardMiddleware": 585,
 }
+SPIDER_CONTRACTS = {
+    # In the place of @url, before the others change its request.
+    "outsourcing_spiders.debugging.contracts.FixtureContract": 0,
+}
 EXTENSIONS = {
     # For crawls that no command of ours starts.
     "outsourcing_spiders.extensions.log_redaction.LogRedaction": 0,
     "outsourcing_spiders.extensions.garbage.GarbageCollection": 0,
     # Before RunLog, so that the bar is away when the summary comes.
     "outsourcing_spiders.extensions.progress.Progress": 5,
+    "outsourcing_spiders.extensions.health.Health": 8,
     "outsourcing_spiders.extensions.run_log.RunLog": 10,
+    # Off unless METRICS_PORT and SPIDERMON_ENABLED are set.
+    "outsourcing_spiders.extensions.metrics.Metrics": 12,
+    "outsourcing_spiders.extensions.alarms.Alarms": 14,
     "outsourcing_spiders.extensions.prompt_stop.PromptStop": 20,
     # Replaced by Progress. Default: on.
     "scrapy.extensions.logstats.LogStats": None,
@@ -136,10 +147,28 @@ PROGRESS = "auto"
 line anywhere. ``off``: neither. Read by extensions.progress."""
 PROGRESS_INTERVAL = 30.0
 
+# Watching crawls; read by extensions.metrics and extensions.alarms.
+METRICS_PORT = os.environ.get("METRICS_PORT", "")
+"""Port of Prometheus metrics of the running crawl, or a range of them (``9410-9419``), of which the first free one is
+taken, for several crawls on a machine. Empty or 0: none."""
+METRICS_HOST = os.environ.get("METRICS_HOST", "127.0.0.1")
+SPIDERMON_ENABLED = False
+"""True: Spidermon's monitors run at the end of a crawl, ours among them."""
+HEALTH_ACTIONS: list[str] = []
+"""Spidermon's actions for a crawl that is not as the platform's usually are, by their import paths."""
+
 # One signal ends a crawl within seconds. Scrapy's default waits for all downloads that are under way.
 DOWNLOADER = "outsourcing_spiders.extensions.prompt_stop.StoppableDownloader"
 STOP_GRACE = 2.0
 """Seconds that downloads and the database have left when the crawl is told to stop; read by extensions.prompt_stop."""
+
+# A server on which crawls run by themselves; read by commands.deployment.
+CRAWL_SCHEDULE = os.environ.get("CRAWL_SCHEDULE") or "freelancer=10m peopleperhour=30m guru=30m freemoa=30m"
+"""``platform=pause``, separated by blanks; the pause is from the end of a crawl to the start of the next. With its
+credentials add upwork=1h; with its permission (PERMITTED_PLATFORMS) add wishket=1h."""
+SCRAPYD_URL = os.environ.get("SCRAPYD_URL") or "http://127.0.0.1:6800/"
+SCRAPYD_USERNAME = os.environ.get("SCRAPYD_USERNAME", "")
+SCRAPYD_PASSWORD = os.environ.get("SCRAPYD_PASSWORD", "")
 
 # Speed. Scrapy's defaults: asyncio's own loop, Python's own thresholds, the source code of the callback parsed
 # again for each response (the linter looks for the same mistake).
