@@ -17,6 +17,7 @@ from scrapy.pqueues import DownloaderAwarePriorityQueue
 from scrapy.robotstxt import RobotParser
 
 from outsourcing_spiders.middlewares.host_pace import HostPace
+from outsourcing_spiders.middlewares.kept_pages import decoded_headers
 from outsourcing_spiders.middlewares.outcomes import refuse
 from outsourcing_spiders.outcomes import RateLimited, WrongArgument
 from outsourcing_spiders.parsing.rate_limits import Limits, Window, read_limits
@@ -207,8 +208,7 @@ def read_windows(setting: Any) -> list[Window]:
 
 
 def _limits(response: Response) -> Limits:
-    headers = {name.decode("latin-1").lower(): b", ".join(values).decode("latin-1")
-               for name, values in response.headers.items()}  # fmt: skip
+    headers = {name.lower(): ", ".join(values) for name, values in decoded_headers(response)}
     try:
         now = parsedate_to_datetime(headers.get("date", ""))
     except (TypeError, ValueError):

@@ -11,6 +11,7 @@ from iso4217 import Currency
 _CODES = frozenset(currency.code for currency in Currency) - {"XTS", "XXX"}
 # What has more digits, or an exponent beyond these, is no amount, and neither arithmetic nor a database bears it.
 _LONGEST, _EXPONENT = 64, 30
+_NUMBERS = frozenset((int, float, str, Decimal))
 
 
 def decimal_or_none(value: object) -> Decimal | None:
@@ -20,19 +21,10 @@ def decimal_or_none(value: object) -> Decimal | None:
     separators are refused, since they mean other things elsewhere; so is what no amount comes near.
     """
     kind = type(value)
-    if kind is int:
-        number = Decimal(value)  # type: ignore[arg-type]
-    elif kind in (float, str, Decimal):
-        text = str(value).strip()
-        if len(text) > _LONGEST or "_" in text:
-            return None
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            return None
-    else:
-        return None
-    return number if number.is_finite() and -_EXPONENT < number.adjusted() < _EXPONENT else None
+    if kind is Decimal:
+        # One that is no number may have no hash.
+        value = str(value)
+    return _decimal(value) if kind in _NUMBERS else None
 
 
 def int_or_none(value: object) -> int | None:
@@ -43,6 +35,22 @@ def int_or_none(value: object) -> int | None:
     if number is None or abs(number) >= 2**31 or number != number.to_integral_value():
         return None
     return int(number)
+
+
+# The same round amounts come again and again. A float is another key than the whole number that equals it.
+@lru_cache(maxsize=8192, typed=True)
+def _decimal(value: int | float | str) -> Decimal | None:
+    if type(value) is int:
+        number = Decimal(value)
+    else:
+        text = str(value).strip()
+        if len(text) > _LONGEST or "_" in text:
+            return None
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            return None
+    return number if number.is_finite() and -_EXPONENT < number.adjusted() < _EXPONENT else None
 
 
 @lru_cache(maxsize=1024)
