@@ -1,4 +1,4 @@
-"""``scrapy db``: look at the database, bring its schema up to date, take the data out."""
+"""``scrapy db``: look at the database, bring its schema up to date, take the data out, back it up."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ from rich import filesize
 from scrapy.commands import ScrapyCommand, ScrapyHelpFormatter
 from scrapy.utils.log import configure_logging
 
+from outsourcing_spiders.commands._db_backup import (
+    BACKUP_HELP,
+    RESTORE_HELP,
+    add_backup_arguments,
+    add_restore_arguments,
+    read_backup,
+    write_backup,
+)
 from outsourcing_spiders.commands._db_export import EXPORT_HELP, add_arguments, encoder_of, opened, selected
 from outsourcing_spiders.commands._db_pages import described, listed
 from outsourcing_spiders.commands._db_status import rendered
@@ -46,18 +54,19 @@ class Command(ScrapyCommand):
 
     def syntax(self) -> str:
         """Return what follows the command's name."""
-        return "<status|psql|export|pages|prune|upgrade|replay> [options]"
+        return "<status|psql|export|backup|restore|pages|prune|upgrade|replay> [options]"
 
     def short_desc(self) -> str:
         """Say in one line what it does."""
-        return "Look at the database, upgrade its schema, export the data"
+        return "Look at the database, upgrade its schema, export the data, back it up"
 
     def long_desc(self) -> str:
         """Say what there is."""
         return (
-            "Look at the database (status), ask it anything (psql), write a table to a file (export), look at the "
-            "pages that ended crawls (pages), delete what terms do not let us keep (prune), bring its schema up to "
-            "date (upgrade), store what a crawl had to leave on disk (replay). 'scrapy db <name> -h' says more of each."
+            "Look at the database (status), ask it anything (psql), write a table to a file (export), write all of it "
+            "to a file (backup) and read that again (restore), look at the pages that ended crawls (pages), delete "
+            "what terms do not let us keep (prune), bring its schema up to date (upgrade), store what a crawl had to "
+            "leave on disk (replay). 'scrapy db <name> -h' says more of each."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
@@ -88,6 +97,8 @@ class Command(ScrapyCommand):
         add("upgrade", "Apply the migrations that are missing")
         add("replay", "Store the rows that a crawl had to leave on disk")
         add_arguments(add("export", "Write a table to a file", EXPORT_HELP))
+        add_backup_arguments(add("backup", "Write all tables to one file", BACKUP_HELP))
+        add_restore_arguments(add("restore", "Fill the database from a backup", RESTORE_HELP))
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Read Scrapy's global options behind the sub-command, too; exits for what nobody knows."""
@@ -108,6 +119,8 @@ class Command(ScrapyCommand):
             "status": self._status,
             "psql": self._psql,
             "export": self._export,
+            "backup": self._backup,
+            "restore": self._restore,
             "pages": self._pages,
             "prune": self._prune,
             "upgrade": self._upgrade,
@@ -205,6 +218,14 @@ class Command(ScrapyCommand):
             f"{count:,} rows of {selection.table} written to {output.name} "
             f"({filesize.decimal(output.size)}, {time.monotonic() - started:.1f} s)"
         )
+
+    async def _backup(self, opts: argparse.Namespace) -> None:
+        if not self._url and not is_made(self._embedded_root):
+            raise StorageError(f"Nothing is stored yet in {self._embedded_root}: there is nothing to back up.")
+        self._say(await write_backup(self._unchecked(), opts))
+
+    async def _restore(self, opts: argparse.Namespace) -> None:
+        _out(await read_backup(self._unchecked(), opts))
 
     async def _pages(self, opts: argparse.Namespace) -> None:
         if not self._url and not is_made(self._embedded_root):

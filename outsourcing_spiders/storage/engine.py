@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 import asyncpg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from outsourcing_spiders.outcomes import DatabaseUnreachable, StorageError
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
@@ -36,6 +36,11 @@ _CONNECT_TIMEOUT = 10.0
 _STARTING_UP_PATIENCE = 15.0
 # Any constant does, as long as every version of this project takes the same one.
 _MIGRATION_LOCK = 7_240_210
+# Whoever waits for a table keeps everybody waiting who comes later: briefly, then. Less than PostgreSQL's
+# deadlock_timeout (1 s), so that of a migration and a crawl it is the migration that gives way.
+_LOCK_TIMEOUT = 500  # milliseconds
+_LOCK_PAUSE = 1.0  # seconds
+_LOCK_PATIENCE = 120.0  # seconds
 
 
 class Database:
@@ -168,12 +173,44 @@ class Database:
             revision: str | None = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
             return revision
 
-    async def upgrade(self) -> None:
-        """Apply the migrations that are missing; of several processes at once, one does it."""
-        async with self.engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            await connection.run_sync(_upgrade)
+    async def upgrade(self, *, patience: float = _LOCK_PATIENCE) -> None:
+        """Apply the migrations that are missing, all or none; of several processes at once, one does it.
+
+        Crawls may run meanwhile. A table that is in use is waited for in short tries, for `patience` seconds.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        while True:
+            try:
+                async with self.engine.begin() as connection:
+                    await lock_schema(connection)
+                    await connection.run_sync(_upgrade)
+            except (DBAPIError, asyncpg.PostgresError) as error:
+                if sqlstate(error) not in LOCKED_OUT:
+                    raise
+                if loop.time() > deadline:
+                    raise StorageError(
+                        f"{self.name} was not upgraded: for {patience:.0f} s a table was in use by something that "
+                        "takes long, such as an export, a backup or psql; end it, and run: scrapy db upgrade"
+                    ) from error
+                logger.info("The schema is not upgraded yet: a table is in use; trying again")
+                await asyncio.sleep(_LOCK_PAUSE)
+            else:
+                break
         logger.info("Schema of %s is now at revision %s", self.name, SCHEMA_REVISION)
+
+
+LOCKED_OUT = ("55P03", "40P01")
+"""SQLSTATEs of a change of the schema that gave way to others: lock_timeout, a deadlock."""
+
+
+async def lock_schema(connection: AsyncConnection) -> None:
+    """Wait until no other process changes the schema, and keep it so to the end of the transaction.
+
+    What the transaction then asks of a table that is in use fails with one of `LOCKED_OUT` after half a second.
+    """
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    await connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT}"))
 
 
 def create_engine(dsn: str) -> AsyncEngine:

@@ -26,17 +26,23 @@ _RETRY_INTERVAL = 1.0  # seconds
 
 _LOCK = text(f"SELECT pg_advisory_lock_shared({_SPACE}, CAST(CAST(:run_id AS bigint) & 2147483647 AS integer))")
 
-_MARK_KILLED = text(
-    f"""
-UPDATE crawl_runs SET reason = :killed
-WHERE finished_at IS NULL AND reason IS NULL AND NOT EXISTS (
+_IS_ALIVE = f"""EXISTS (
     SELECT FROM pg_locks
     WHERE locktype = 'advisory' AND classid = {_SPACE} AND objid = CAST(crawl_runs.id & 2147483647 AS oid)
     AND objsubid = 2 AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-)
+)"""  # noqa: S608 - a constant
+
+_MARK_KILLED = text(
+    f"""
+UPDATE crawl_runs SET reason = :killed
+WHERE finished_at IS NULL AND reason IS NULL AND NOT {_IS_ALIVE}
 RETURNING id
 """  # noqa: S608 - a constant
+)
+
+_ALIVE = text(
+    f"SELECT DISTINCT spider FROM crawl_runs WHERE finished_at IS NULL AND {_IS_ALIVE} ORDER BY spider"  # noqa: S608
 )
 
 
@@ -117,6 +123,11 @@ async def mark_killed(connection: AsyncConnection) -> list[int]:
     moment writes its true end over that.
     """
     return list((await connection.execute(_MARK_KILLED, {"killed": CloseReason.KILLED})).scalars())
+
+
+async def running_spiders(connection: AsyncConnection) -> list[str]:
+    """Return the names of the spiders that crawl into this database now, on whatever machine."""
+    return list((await connection.execute(_ALIVE)).scalars())
 
 
 async def _driver(connection: AsyncConnection) -> Any:

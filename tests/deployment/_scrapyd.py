@@ -89,6 +89,8 @@ def readme_command(containing: str) -> list[str]:
 class Scrapyd:
     """A Scrapyd in a process of its own, in `folder`, on a free port, with a password."""
 
+    command = ("-m", "scrapyd")
+
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.port = 0
@@ -118,7 +120,7 @@ class Scrapyd:
             environment = scrapy_environment(self.folder) | self._environment
             with (self.folder / "scrapyd.out").open("ab") as output:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-m", "scrapyd"], cwd=self.folder, start_new_session=True,
+                    [sys.executable, *self.command], cwd=self.folder, start_new_session=True,
                     env=environment | {"SCRAPYD_HTTP_PORT": str(self.port)},
                     stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                 )  # fmt: skip

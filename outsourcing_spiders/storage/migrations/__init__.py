@@ -34,11 +34,18 @@ def known_revisions() -> list[str]:
         return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str = "head") -> None:
     """Apply what is missing, in the transaction of `connection`; use as ``await connection.run_sync(upgrade)``."""
     with alembic_config() as config:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
+
+
+def downgrade(connection: Connection, revision: str) -> None:
+    """Take back what came after `revision`, with its data, in the transaction of `connection`."""
+    with alembic_config() as config:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def _config(folder: Path) -> Config:

@@ -1,0 +1,209 @@
+"""``scrapy deployment``: run this project on a server, under systemd or in containers."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from scrapy.commands import ScrapyCommand, ScrapyHelpFormatter
+from scrapy.spiderloader import get_spider_loader
+from scrapy.utils.log import configure_logging
+
+from outsourcing_spiders.commands._deployment_schedule import Scheduler, Scrapyd, ScrapydError, WrongSchedule, schedule
+from outsourcing_spiders.extensions.log_redaction import protect
+
+logger = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 15.0
+_HOMES = ("/home/", "/root/", "/run/user/")
+
+
+class Command(ScrapyCommand):
+    """Serve the sub-commands of ``scrapy deployment``; exits with 2 for a wrong command line, 1 for what failed."""
+
+    requires_project = True
+    requires_crawler_process = False
+
+    def syntax(self) -> str:
+        """Return what follows the command's name."""
+        return "<health|schedule|scrapyd|systemd> [options]"
+
+    def short_desc(self) -> str:
+        """Say in one line what it does."""
+        return "Run crawls on a server: Scrapyd, a schedule, health, systemd units"
+
+    def long_desc(self) -> str:
+        """Say what there is."""
+        return (
+            "Run crawls on a server. 'scrapyd' runs Scrapyd as a service whose crawls end with it, 'schedule' lets "
+            "Scrapyd crawl the platforms of CRAWL_SCHEDULE again and again, 'health' says in one line whether all that "
+            "works, 'systemd' writes the units of a server without containers. 'scrapy deployment <name> -h' says more."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the sub-commands."""
+        super().add_options(parser)
+        self._parser = parser
+        commands = parser.add_subparsers(
+            dest="part", metavar="COMMAND", title="Commands", prog="scrapy deployment", parser_class=_Parser
+        )
+
+        def add(name: str, help_text: str, description: str) -> argparse.ArgumentParser:
+            return commands.add_parser(
+                name, help=help_text, description=description, formatter_class=ScrapyHelpFormatter, allow_abbrev=False,
+                epilog="Scrapy's global options (-s NAME=VALUE, -L LEVEL, ...) may follow, too.",
+            )  # fmt: skip
+
+        health = add(
+            "health",
+            "Say in one line whether it works; exit 0 or 1",
+            "Look at Scrapyd (answers with SCRAPYD_USERNAME and SCRAPYD_PASSWORD at SCRAPYD_URL), the database "
+            "(answers, has this code's schema) and the crawls (each platform of CRAWL_SCHEDULE was crawled within "
+            "three pauses), or at those that are named. Exit code 0: all is well; 1: it says what is not.",
+        )
+        health.add_argument("parts", nargs="*", metavar="PART", help="scrapyd, database, crawls; default: all three")
+        add(
+            "schedule",
+            "Let Scrapyd crawl the platforms again and again",
+            "Schedule a crawl of each platform of CRAWL_SCHEDULE at Scrapyd when the pause after its last one is over, "
+            "and none while one waits or runs. It runs until it is told to stop, and remembers nothing: Scrapyd does.",
+        )
+        add(
+            "scrapyd",
+            "Run Scrapyd as a service",
+            "Run Scrapyd with the scrapy.cfg or scrapyd.conf of this folder. When it ends, the crawls that it leaves "
+            "are told to stop, and waited for. It does not start without SCRAPYD_USERNAME and SCRAPYD_PASSWORD.",
+        )
+        systemd = add(
+            "systemd",
+            "Write systemd units and their settings",
+            "Write the files of a server, as they lie from its root, into a folder: services for Scrapyd, crawls and "
+            "health, a timer for each platform of CRAWL_SCHEDULE, limits of the journal. What an operator edits is not "
+            "written again. Times to stop are computed from the settings.",
+        )
+        systemd.add_argument("--output", metavar="DIR", default="systemd", help="default: systemd; / is this machine")
+        systemd.add_argument("--user", metavar="NAME", default="outsourcing", help="default: outsourcing")
+        systemd.add_argument("--program", metavar="FILE", help="scrapy on the server; default: the one that runs now")
+
+    def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Read Scrapy's global options behind the sub-command, too; exits for what nobody knows."""
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        super().add_options(parser)
+        _, unknown = parser.parse_known_args(args, opts)
+        if unknown:
+            _refuse(f"unknown argument {unknown[0]!r}; see: scrapy deployment -h")
+        args.clear()
+        super().process_options(args, opts)
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Run the sub-command, and say in one sentence what went wrong."""
+        assert self.settings is not None
+        protect(self.settings)
+        commands: dict[str, Callable[[argparse.Namespace], None]] = {
+            "health": self._health,
+            "schedule": self._schedule,
+            "scrapyd": self._scrapyd,
+            "systemd": self._systemd,
+        }
+        if opts.part is None:
+            self._parser.print_help()
+            return
+        try:
+            commands[opts.part](opts)
+        except (WrongSchedule, ScrapydError) as error:
+            self._fail(str(error))
+        except OSError as error:
+            self._fail(f"{error.filename or 'this system'}: {error.strerror or error}")
+
+    def _health(self, opts: argparse.Namespace) -> None:
+        # Loads the drivers of the database, which the others can do without.
+        from outsourcing_spiders.commands._deployment_health import PARTS, Health, look_at_database, look_at_scrapyd
+
+        assert self.settings is not None
+        if unknown := set(opts.parts) - set(PARTS):
+            _refuse(f"there is no part {min(unknown)!r}; it is one of {', '.join(PARTS)}")
+        if opts.loglevel or opts.logfile:
+            configure_logging(self.settings)
+        parts = opts.parts or PARTS
+        health = Health()
+        if "scrapyd" in parts:
+            look_at_scrapyd(health, Scrapyd(self.settings))
+        if "database" in parts or "crawls" in parts:
+            url, root = str(self.settings.get("DATABASE_URL") or ""), Path(self.settings["EMBEDDED_POSTGRES_FOLDER"])
+            pauses = self._pauses if "crawls" in parts else None
+            asyncio.run(look_at_database(health, url, root, pauses))
+        sys.stdout.write(f"{health}\n")
+        self.exitcode = 1 if health.bad else 0
+
+    def _schedule(self, opts: argparse.Namespace) -> None:
+        assert self.settings is not None
+        configure_logging(self.settings)
+        pauses = self._pauses()
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        logger.info("Crawls: %s", ", ".join(f"{platform} {pause} apart" for platform, pause in pauses.items()))
+        scheduler = Scheduler(Scrapyd(self.settings), pauses)
+        while not stop.is_set():
+            scheduler.look(datetime.now(UTC))
+            stop.wait(_LOOK_SECONDS)
+
+    def _scrapyd(self, opts: argparse.Namespace) -> None:
+        from outsourcing_spiders.commands._deployment_scrapyd import run_with_children
+
+        assert self.settings is not None
+        login = {name: str(self.settings[name] or "") for name in ("SCRAPYD_USERNAME", "SCRAPYD_PASSWORD")}
+        for name, value in login.items():
+            if not value:
+                self._fail(f"set {name}: without it, whoever reaches Scrapyd can run programs here.")
+                return
+        # No file with its process number: this folder may be one that nobody writes to.
+        self.exitcode = run_with_children((sys.executable, "-m", "scrapyd", "--pidfile="), os.environ | login)
+
+    def _systemd(self, opts: argparse.Namespace) -> None:
+        from outsourcing_spiders.commands._deployment_units import KEPT, systemd_files
+
+        assert self.settings is not None
+        program = opts.program or str(Path(sys.executable).with_name("scrapy"))
+        if program.startswith(_HOMES):
+            self._fail(f"{program} is in a home folder, which services do not see: install into another, such as /srv.")
+            return
+        root, written = Path(opts.output), 0
+        for name, content in systemd_files(self.settings, self._pauses(), program=program, user=opts.user).items():
+            path = root / name
+            if name in KEPT and path.exists():
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600 if path.name == "environment" else 0o644)
+            path.write_text(content)
+            written += 1
+        sys.stdout.write(f"{written} files written to {root.resolve()}.\n")
+
+    def _pauses(self) -> dict[str, timedelta]:
+        assert self.settings is not None
+        return schedule(self.settings, get_spider_loader(self.settings).list())
+
+    def _fail(self, sentence: str) -> None:
+        sys.stderr.write(f"scrapy deployment: {sentence}\n")
+        self.exitcode = 1
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        _refuse(f"{message}; see: {self.prog} -h")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    sys.stderr.write(f"scrapy deployment: {sentence}\n")
+    sys.exit(2)
