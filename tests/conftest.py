@@ -183,6 +183,7 @@ async def emptied(_shared_engine: AsyncEngine) -> AsyncEngine:
             "exchange_rates",
             "platform_blocks",
             "kept_pages",
+            "platform_health",
             "credentials",
         ):
             await connection.exec_driver_sql(f"DELETE FROM {table}")
@@ -213,10 +214,14 @@ def scrapy(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 def scrapy_environment(data_folder: Path) -> dict[str, str]:
     """Return the environment for ``scrapy``: this machine's, without the settings of whoever runs the tests."""
-    ours = ("DATABASE_URL", "FREELANCER_TOKEN", "CRAWLER_CONTACT", "PERMITTED_PLATFORMS", "PLAYWRIGHT_CDP_URL")
+    ours = (
+        "DATABASE_URL", "FREELANCER_TOKEN", "CRAWLER_CONTACT", "CRAWL_SCHEDULE", "PERMITTED_PLATFORMS",
+        "PLAYWRIGHT_CDP_URL",
+    )  # fmt: skip
+    families = ("SCRAPY", "UPWORK_", "METRICS_")
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ours and not name.startswith(("SCRAPY", "UPWORK_")) and not name.lower().endswith("_proxy")
+        if name not in ours and not name.startswith(families) and not name.lower().endswith("_proxy")
     }
     return kept | {"OUTSOURCING_SPIDERS_DATA": str(data_folder), "PYTHONUNBUFFERED": "1"}

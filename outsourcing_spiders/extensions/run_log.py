@@ -11,6 +11,7 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
+from outsourcing_spiders.extensions.health import Health
 from outsourcing_spiders.extensions.log_redaction import hide_in
 from outsourcing_spiders.middlewares.conditional import ConditionalMiddleware
 from outsourcing_spiders.outcomes import CloseReason, Outcome, close_reason, judge
@@ -78,6 +79,8 @@ class RunLog:
             stats.set_value("outsourcing/unaccounted", scraped - totals.accounted)
         # What Scrapyd does not tell of its jobs, or forgets.
         details["exit_code"] = 1 if judge(reason, spider.outcome, stats.get_stats()) else 0
+        if (health := self._crawler.get_extension(Health)) is not None:
+            details["health"] = health.measures(spider)
         if job := spider.job:
             details["job"] = job
         if egg := _egg():
@@ -86,8 +89,10 @@ class RunLog:
             details["message"] = str(spider.outcome)
         if (named := close_reason(reason)) != reason:
             details["ended_by"] = reason
+        is_logged = False
         try:
             await store.finish(reason=named, whole_since=whole, counts=counts, stats=hide_in(details | ours))
+            is_logged = True
             if whole is not None and (conditional := self._crawler.get_downloader_middleware(ConditionalMiddleware)):
                 await store.store_validators(conditional.found)
             if requests and store.is_open:
@@ -99,6 +104,8 @@ class RunLog:
             return
         for line in self._summary(spider.name, reason, totals, scraped, requests, ours, store.database.name):
             logger.info("%s", line)
+        if health is not None and is_logged:
+            await health.compare(store, spider)
         if scraped != totals.accounted:
             stats.set_value("outsourcing/unaccounted", scraped - totals.accounted)
             logger.error("%d items were scraped, but %d are accounted for", scraped, totals.accounted)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from outsourcing_spiders.outcomes import StorageError
 from outsourcing_spiders.storage.embedded import EmbeddedPostgresError
 from outsourcing_spiders.storage.engine import explained, message, sqlstate
+from outsourcing_spiders.storage.judgement import FEWEST_RUNS, brief
 from outsourcing_spiders.storage.status import SchemaState, UncheckedDatabase, advice, is_made
 
 COUNTED_UP_TO = 100_000
@@ -30,7 +31,7 @@ _PATIENCE = 5
 """Seconds after which a statement is given up."""
 
 
-Topic = Literal["projects", "crawls", "blocks"]
+Topic = Literal["projects", "crawls", "blocks", "findings"]
 
 
 @dataclass(slots=True)
@@ -57,6 +58,22 @@ class HostBlock:
 
 
 @dataclass(slots=True)
+class Finding:
+    """Something that is not as it was in earlier crawls; it is so since `since` and not over."""
+
+    what: str
+    """In two or three words."""
+    finding: str
+    """In a sentence."""
+    since: datetime
+    run: int
+    page: int | None
+    """Number of the kept page that shows it (``scrapy db pages``)."""
+    listing: str
+    """What was asked for, as in ``crawl_runs``."""
+
+
+@dataclass(slots=True)
 class PlatformOverview:
     """One platform; times are aware UTC. ``None``: there is none, or `Overview.known` says that it is not known.
 
@@ -69,6 +86,10 @@ class PlatformOverview:
     newest_first_seen_at: datetime | None = None
     last_run: LastRun | None = None
     blocks: list[HostBlock] = field(default_factory=list)
+    compared: bool = False
+    """Whether there are crawls enough to compare one with."""
+    findings: list[Finding] = field(default_factory=list)
+    """What is not as it was, the newest first."""
 
 
 @dataclass(slots=True)
@@ -125,6 +146,11 @@ async def _look(connection: AsyncConnection, found: Overview) -> None:
         facts.projects = counted if facts.projects_exact else max(COUNTED_UP_TO, estimate or 0)
     for name, *columns in await _ask(connection, found, "blocks", _BLOCKS, {"names": names}):
         found.platforms[name].blocks.append(HostBlock(*columns))
+    asked = {"names": names, "fewest": FEWEST_RUNS + 1}
+    for name, crawls, kind, subject, *columns in await _ask(connection, found, "findings", _HEALTH, asked):
+        found.platforms[name].compared = crawls >= FEWEST_RUNS + 1
+        if kind is not None:
+            found.platforms[name].findings.append(Finding(brief(kind, subject), *columns))
 
 
 async def _ask(
@@ -201,4 +227,16 @@ CROSS JOIN LATERAL (
 _BLOCKS = """
 SELECT spider, host, reason, message, blocked_since, retry_at, times FROM platform_blocks
 WHERE spider = ANY(CAST(:names AS text[])) ORDER BY spider, host
+"""
+_HEALTH = """
+SELECT asked.platform, compared.crawls, h.kind, h.subject, h.finding, h.since, h.since_run_id, h.page_id, h.listing
+FROM unnest(CAST(:names AS text[])) AS asked(platform)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS crawls FROM (
+        SELECT FROM crawl_runs AS r WHERE r.spider = asked.platform AND r.stats ? 'health' AND r.items_scraped > 0
+        ORDER BY r.started_at DESC LIMIT :fewest
+    ) AS r
+) AS compared
+LEFT JOIN platform_health AS h ON h.spider = asked.platform AND h.resolved_at IS NULL
+ORDER BY h.since DESC, h.id DESC
 """

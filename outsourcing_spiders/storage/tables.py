@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest migration; a test holds it to the migrations folder."""
 
 CHANGES_CHANNEL = "outsourcing_projects"
@@ -220,7 +220,41 @@ kept_pages = Table(
     PrimaryKeyConstraint("id"),
     Index(None, "spider", "kept_at"),
     Index(None, "run_id"),
-    comment="Pages that ended a crawl, for diagnosis; the last few of each spider",
+    comment="Pages that ended a crawl, or show what is not as it was; the last few of each spider",
+)
+
+platform_health = Table(
+    "platform_health",
+    metadata,
+    Column("id", BigInteger, Identity(always=True)),
+    Column("spider", Text, nullable=False),
+    Column("listing", Text, nullable=False, comment="as in crawl_runs"),
+    Column("reader", Text, nullable=False, comment="the class that read the platform: the way in"),
+    Column("subject", Text, nullable=False, comment="what it is about, such as listed:budget"),
+    Column("kind", Text, nullable=False),
+    Column("finding", Text, nullable=False, comment="in words"),
+    Column("since", DateTime(timezone=True), nullable=False, comment="start of the first crawl that had it"),
+    Column("since_run_id", BigInteger, nullable=False),
+    Column(
+        "page_id",
+        BigInteger,
+        ForeignKey("kept_pages.id", ondelete="SET NULL"),
+        comment="a page that shows it, while it is kept",
+    ),
+    Column("resolved_at", DateTime(timezone=True), comment="null: it is so still"),
+    Column("resolved_run_id", BigInteger),
+    PrimaryKeyConstraint("id"),
+    Index(
+        "ix_platform_health_open",
+        "spider",
+        "listing",
+        "reader",
+        "subject",
+        unique=True,
+        postgresql_where=text("resolved_at IS NULL"),
+    ),
+    Index(None, "page_id"),
+    comment="What is not as it was in earlier crawls of a platform; told when it is found, and when it is over",
 )
 
 page_validators = Table(

@@ -86,7 +86,7 @@ async def test_what_is_known_of_each_platform(database_url: str, tmp_path: Path,
         block_of("unasked", "www.example.com"),
     )
     found = await look(database_url, tmp_path, "alpha", "beta", "gamma", "delta")
-    assert (found.known, found.schema, found.notes) == (["crawls", "projects", "blocks"], "current", [])
+    assert (found.known, found.schema, found.notes) == (["crawls", "projects", "blocks", "findings"], "current", [])
     alpha, beta, gamma, delta = found.platforms.values()
 
     assert (alpha.projects, alpha.projects_exact) == (3, True)
@@ -109,7 +109,8 @@ async def test_an_older_schema_lacks_what_it_lacks_and_stays_so(
     database_url: str, tmp_path: Path, engine: AsyncEngine
 ) -> None:
     await put(engine, project(1))
-    await change(engine, "DROP TABLE platform_blocks", "UPDATE alembic_version SET version_num = '0001'")
+    await change(engine, "DROP TABLE platform_blocks, platform_health")
+    await change(engine, "UPDATE alembic_version SET version_num = '0001'")
     found = await look(database_url, tmp_path, "alpha")
     assert (found.known, found.schema) == (["crawls", "projects"], "older")
     assert found.platforms["alpha"].projects == 1
@@ -134,7 +135,11 @@ async def test_what_a_user_may_not_see_is_told(
     assert (found.platforms["alpha"].projects, found.platforms["alpha"].newest_first_seen_at) == (1, SEEN)
     assert found.notes == [
         f"The {what} are not known: permission denied for table {table}."
-        for what, table in (("crawls", "crawl_runs"), ("blocks", "platform_blocks"))
+        for what, table in (
+            ("crawls", "crawl_runs"),
+            ("blocks", "platform_blocks"),
+            ("findings", "platform_health"),
+        )
     ]
 
 
@@ -208,6 +213,6 @@ async def test_a_look_that_takes_too_long_is_given_up(
     monkeypatch.setattr(module, "_PATIENCE", 1)
     monkeypatch.setattr(module, "_RUNS", "SELECT pg_sleep(30), CAST(:names AS text[])")
     found = await look(database_url, tmp_path, "alpha")
-    assert found.known == ["projects", "blocks"]
+    assert found.known == ["projects", "blocks", "findings"]
     assert found.notes == ["The crawls are not known: it took over 1 s to look."]
     assert await ask(engine, "SELECT 1")

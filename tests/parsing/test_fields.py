@@ -1,0 +1,48 @@
+"""What spiders do with mappings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from outsourcing_spiders.parsing import fields
+from outsourcing_spiders.parsing.fields import at, given
+
+ROW: dict[str, Any] = {"client": {"place": {"country": "GB"}, "rating": 0, "name": ""}, "budget": None, "list": [1]}
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        (("client", "place", "country"), "GB"),
+        (("client", "rating"), 0),
+        (("client", "name"), ""),
+        (("client", "place", "city"), None),
+        (("budget", "minimum"), None),
+        (("nothing", "at", "all"), None),
+        ((), ROW),
+    ],
+)
+def test_keys_lead_inside(keys: tuple[str, ...], found: object) -> None:
+    assert at(ROW, *keys) == found
+
+
+def test_there_is_nothing_inside_of_nothing() -> None:
+    assert at(None, "client") is None
+
+
+@pytest.mark.parametrize("keys", [("list", "first"), ("client", "rating", "stars")])
+def test_something_else_than_an_object_on_the_way_is_an_error(keys: tuple[str, ...]) -> None:
+    with pytest.raises(AttributeError):
+        at(ROW, *keys)
+
+
+def test_parameters_without_a_value_are_left_out() -> None:
+    asked = {"page": 0, "query": None, "category": "", "sort": "new", "jobs[]": (3, 17), "tags": [], "on": False}
+    assert given(asked) == [("page", 0), ("sort", "new"), ("jobs[]", 3), ("jobs[]", 17), ("on", False)]
+
+
+def test_all_that_is_named_is_there() -> None:
+    assert sorted(fields.__all__) == fields.__all__
+    assert [name for name in fields.__all__ if not callable(getattr(fields, name))] == []
