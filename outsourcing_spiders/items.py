@@ -52,6 +52,13 @@ class Client:
     verified: bool | None = None
     """Whether the platform says that the means of payment were verified."""
 
+    def or_none(self) -> Client | None:
+        """Return the client, or ``None`` when nothing at all is known."""
+        return None if self == _NOBODY else self
+
+
+_NOBODY = Client()
+
 
 @dataclass(slots=True, kw_only=True)
 class Project:
@@ -100,4 +107,9 @@ class Project:
     expires_at: datetime | None = None
     """When the platform's terms want a copy gone: aware, UTC; it is deleted then. ``None``: it may be kept."""
     extra: dict[str, Any] = field(default_factory=dict)
-    """What only this platform has, as JSON; no values that change by themselves at every look."""
+    """What only this platform has, as JSON; no values that change by themselves at every look, and no empty ones."""
+
+    def __post_init__(self) -> None:
+        """Leave out of `extra` what says nothing: what is unknown or empty, 0 and false."""
+        if self.extra:
+            self.extra = {key: value for key, value in self.extra.items() if value}

@@ -78,6 +78,17 @@ def test_items_share_no_lists() -> None:
     assert Project(**KEY) == Project(**KEY, skills=[], extra={})
 
 
+def test_what_says_nothing_is_left_out_of_extra() -> None:
+    told = {"none": None, "empty": "", "list": [], "zero": 0, "false": False, "days": 3, "kept": [0], "on": True}
+    assert Project(**KEY, extra=told).extra == {"days": 3, "kept": [0], "on": True}
+
+
+def test_a_client_of_whom_nothing_is_known_is_none() -> None:
+    assert Client().or_none() is None
+    client = Client(verified=False)
+    assert client.or_none() is client
+
+
 @pytest.mark.parametrize(("item", "key"), ITEMS)
 def test_itemadapter_reads_and_writes_items(item: type, key: dict[str, str]) -> None:
     adapter = ItemAdapter(item(**key))

@@ -20,6 +20,7 @@ _Bounds = tuple[Decimal | None, Decimal | None]
 _LONGEST_TEXT = 300
 _NOTHING: _Bounds = (None, None)
 _ZERO, _ONE, _MYRIAD = Decimal(0), Decimal(1), Decimal(10_000)
+_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _ONE_GROUP = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
 _DIGITS = frozenset("0123456789")
 _EAST_ASIAN = frozenset({"JPY", "KRW", "CNY"})
@@ -67,9 +68,9 @@ def budget_of(
 ) -> Budget:
     """Return the budget of two numbers, as JSON numbers or numeric texts, in `unit` of `currency` (만원 is 10,000).
 
-    What is no number, and zero, which platforms send for "not given", are no bound.
+    Commas part thousands. What is no number, and zero, which platforms send for "not given", are no bound.
     """
-    lower, upper = decimal_or_none(minimum), decimal_or_none(maximum)
+    lower, upper = _sent(minimum), _sent(maximum)
     return Budget(
         minimum=lower * unit if lower else None,
         maximum=upper * unit if upper else None,
@@ -77,6 +78,12 @@ def budget_of(
         period=period,
         text=text,
     )
+
+
+def _sent(value: object) -> Decimal | None:
+    if isinstance(value, str) and "," in value and _GROUPED.fullmatch(value.strip()):
+        value = value.replace(",", "")
+    return decimal_or_none(value)
 
 
 # Few texts are written many times over: of "Under $250" there are thousands.
@@ -295,11 +302,14 @@ def _take_number(segment: _Segment, pieces: _Pieces, index: int, decimal_mark: D
     amounts, ranging = segment.amounts, segment.ranging
     signed, closed = _is_currency(pieces, index - 1), _is_currency(pieces, after)
     marked = signed or closed or bool(ranging and amounts and amounts[-1].marked)
-    if not marked and _is_span(pieces, after):
+    # "6+ months", "6 or more months".
+    span = after + _has_role(pieces, after, Role.LOWER_AFTER)
+    if not marked and _is_span(pieces, span):
         # "1-3 months", "30 hrs/wk": the other end of the range was no amount either.
         if ranging and amounts:
             amounts.pop()
         segment.pending, segment.ranging = None, ""
+        after = span
         while _is_span(pieces, after) or (after < len(pieces) and pieces[after][0] == "/"):
             after += 1
         return after
@@ -374,8 +384,12 @@ def _is_span(pieces: _Pieces, index: int) -> bool:
 
 
 def _is_currency(pieces: _Pieces, index: int) -> bool:
+    return _has_role(pieces, index, Role.CURRENCY)
+
+
+def _has_role(pieces: _Pieces, index: int, role: Role) -> bool:
     word = _word(pieces, index)
-    return word is not None and word.role is Role.CURRENCY
+    return word is not None and word.role is role
 
 
 def _number_follows(pieces: _Pieces, index: int) -> bool:

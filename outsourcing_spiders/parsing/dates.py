@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from outsourcing_spiders.items import Precision
 from outsourcing_spiders.parsing.date_statements import CalendarDate, Day, Span, Statement, read_statement
+from outsourcing_spiders.parsing.money import int_or_none
 from outsourcing_spiders.parsing.time_words import TimeWords, time_words
 
 _AGE = re.compile(r"(\d+)\s*([smhdw])")
@@ -87,6 +88,15 @@ def from_unix_seconds(value: object) -> datetime | None:
     if not _EARLIEST <= value <= _LATEST:
         return None
     return datetime.fromtimestamp(value, UTC)
+
+
+def days_after(start: datetime | None, days: object) -> datetime | None:
+    """Return the time so many whole days (number or digits) after `start`; ``None`` for unknown ones, and for none."""
+    number = int_or_none(days)
+    try:
+        return start + timedelta(days=number) if start and number else None
+    except OverflowError:
+        return None
 
 
 def parse_since(text: str, *, now: datetime) -> datetime:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from asyncio import CancelledError
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -17,17 +17,17 @@ from scrapy.settings import BaseSettings
 from twisted.internet.defer import CancelledError as TwistedCancelledError
 from twisted.python.failure import Failure
 
+from outsourcing_spiders.items import Period, Project, Status, WorkMode
 from outsourcing_spiders.middlewares.outcomes import Refused, Skipped, end_crawl
-from outsourcing_spiders.outcomes import CloseReason, LayoutChanged, Outcome, Unreachable, WrongArgument
-from outsourcing_spiders.parsing.dates import parse_since
+from outsourcing_spiders.outcomes import CloseReason, LayoutChanged, Outcome, Unreachable
+from outsourcing_spiders.platforms import arguments as given
+from outsourcing_spiders.platforms.times import PlatformTimes
 from outsourcing_spiders.storage.runs import WHOLE
 
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 _BROWSER = "outsourcing_spiders.middlewares.browser.BrowserHandler"
-_ARGUMENTS = ("query", "skills", "category", "max_pages", "since", "full", "base_url")
 
 
-class PlatformSpider(scrapy.Spider):
+class PlatformSpider(PlatformTimes, scrapy.Spider):
     """A spider of one platform; `name` is the platform's name, too.
 
     Every spider takes the same arguments (``-a NAME=VALUE``):
@@ -55,17 +55,25 @@ class PlatformSpider(scrapy.Spider):
     """How long the platform's terms let a copy be kept (`Project.expires_at`); ``None``: they do not say."""
     narrowed_by: ClassVar[frozenset[str]] = frozenset()
     """Which of ``query``, ``skills``, ``category`` the platform's listing can be narrowed by."""
+    argument_rules: ClassVar[tuple[given.Rule, ...]] = ()
+    """What the platform wants of them beyond that: ``Either("query", "category")``."""
+    statuses: ClassVar[Mapping[Any, Status]] = {}
+    """What the platform's words for where a project stands mean."""
+    periods: ClassVar[Mapping[Any, Period]] = {}
+    """What budgets are for, by the platform's words for kinds of projects."""
+    work_modes: ClassVar[Mapping[Any, WorkMode]] = {}
+    """Where work is done, by the platform's words."""
 
     def __init__(self, name: str | None = None, **arguments: Any) -> None:
         super().__init__(name)
         self.check_arguments(arguments)
-        self.query: str | None = _text(arguments, "query")
-        self.skills: list[str] = _list(arguments, "skills")
-        self.category: str | None = _text(arguments, "category")
-        self.max_pages: int | None = _positive(arguments, "max_pages")
-        self.since: datetime | None = _since(arguments)
-        self.full: bool = _switch(arguments, "full")
-        self.base_url: str = (_address(arguments, "base_url") or self.home).rstrip("/") + "/"
+        self.query: str | None = given.read_text(arguments, "query")
+        self.skills: list[str] = given.read_list(arguments, "skills")
+        self.category: str | None = given.read_text(arguments, "category")
+        self.max_pages: int | None = given.read_positive(arguments, "max_pages")
+        self.since: datetime | None = given.read_since(arguments, "since")
+        self.full: bool = given.read_switch(arguments, "full")
+        self.base_url: str = (given.read_address(arguments, "base_url") or self.home).rstrip("/") + "/"
         self.job: str | None = arguments.get("_job")
         """Scrapyd's id of this crawl, if it runs it."""
         self.outcome: Outcome | CloseReason | None = None
@@ -82,8 +90,10 @@ class PlatformSpider(scrapy.Spider):
 
     @classmethod
     def update_settings(cls, settings: BaseSettings) -> None:
-        """Give spiders that render pages, and no others, the handler that can."""
+        """Leave robots.txt to who reads pages; give spiders that render them, and no others, the handler that can."""
         super().update_settings(settings)
+        if cls.access == "api":
+            settings.set("ROBOTSTXT_OBEY", False, priority="spider")
         if cls.renders:
             handlers = settings.getdict("DOWNLOAD_HANDLERS")
             settings.set("DOWNLOAD_HANDLERS", handlers | dict.fromkeys(("http", "https"), _BROWSER), priority="spider")
@@ -98,14 +108,9 @@ class PlatformSpider(scrapy.Spider):
     @classmethod
     def check_arguments(cls, arguments: dict[str, Any]) -> None:
         """Raise `WrongArgument` for an argument that no spider takes, or that this platform cannot serve."""
-        # Scrapyd adds arguments of its own, which begin with an underscore.
-        for name in (name for name in arguments if not name.startswith("_")):
-            if name not in _ARGUMENTS:
-                near = difflib.get_close_matches(name, _ARGUMENTS, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_ARGUMENTS)}"
-                raise WrongArgument(f"{cls.name} takes no argument {name!r}; {hint}")
-            if name in ("query", "skills", "category") and name not in cls.narrowed_by:
-                raise WrongArgument(f"{cls.name} cannot be narrowed by {name}; leave it out")
+        given.check_names(cls.name, arguments, cls.narrowed_by)
+        for rule in cls.argument_rules:
+            rule.check(arguments)
 
     @property
     def listing(self) -> str:
@@ -161,66 +166,13 @@ class PlatformSpider(scrapy.Spider):
         """Count something under ``outsourcing/``."""
         self.crawler.stats.inc_value(f"outsourcing/{what}", by)
 
+    def skip(self, kind: str) -> Project | None:
+        """Count what is no project for freelancers; return ``None``, as `item` does then."""
+        self.count(f"skipped/{kind}")
+        return None
+
     def _on_idle(self, spider: scrapy.Spider) -> None:
         outcome = self.outcome
         if outcome is not None:
             raise CloseSpider(outcome.reason if isinstance(outcome, Outcome) else outcome)
         # Else Scrapy says "finished", or "start_error" when the first requests could not be made.
-
-
-def _text(arguments: dict[str, Any], name: str) -> str | None:
-    value = arguments.get(name)
-    if value is None:
-        return None
-    text = str(value).strip()
-    if not text:
-        raise WrongArgument(f"{name} is empty; give it a value or leave it out")
-    return text
-
-
-def _list(arguments: dict[str, Any], name: str) -> list[str]:
-    text = _text(arguments, name)
-    if text is not None and not text.strip(" ,"):
-        raise WrongArgument(f"{name}={text!r} names none; separate them by commas")
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _positive(arguments: dict[str, Any], name: str) -> int | None:
-    text = _text(arguments, name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise WrongArgument(f"{name}={text!r} is no whole number above 0")
-    return int(text)
-
-
-def _since(arguments: dict[str, Any]) -> datetime | None:
-    text = _text(arguments, "since")
-    try:
-        return None if text is None else parse_since(text, now=datetime.now(UTC))
-    except ValueError as error:
-        raise WrongArgument(f"since: {error}") from None
-
-
-def _switch(arguments: dict[str, Any], name: str) -> bool:
-    text = str(arguments.get(name, "")).strip().lower()
-    if text not in _TRUE + _FALSE:
-        raise WrongArgument(f"{name}={text!r} is neither of {', '.join(_TRUE)} nor of {', '.join(_FALSE[:-1])}")
-    return text in _TRUE
-
-
-def _address(arguments: dict[str, Any], name: str) -> str | None:
-    text = _text(arguments, name)
-    if text is None:
-        return None
-    try:
-        parts = urlsplit(text)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    # A password would be logged, and stored with the run.
-    if not is_address or parts.query or parts.fragment or parts.username is not None:
-        raise WrongArgument(
-            f"{name} is no web address such as https://www.example.com, without user name, query and fragment"
-        )
-    return text

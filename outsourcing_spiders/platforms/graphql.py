@@ -11,7 +11,9 @@ from scrapy import Request
 from scrapy.http import Response
 
 from outsourcing_spiders.outcomes import LayoutChanged, LoginRequired, Outcome
-from outsourcing_spiders.platforms.json_api import JsonPagesSpider, decode
+from outsourcing_spiders.platforms.json_api import JsonPagesSpider, Row, decode
+
+__all__ = ["GraphqlSpider", "Row"]
 
 logger = logging.getLogger(__name__)
 

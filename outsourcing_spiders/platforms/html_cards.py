@@ -30,6 +30,8 @@ class HtmlCardsSpider(ListingSpider[Selector]):
     """CSS of what only a page without results holds, where the platform says it so and tells no total."""
     cards_at: ClassVar[tuple[str, ...] | None] = None
     """Keys that lead to the markup of the cards in the page's twin, where that is what is read."""
+    page_size: ClassVar[int | None] = None
+    """Cards on a full page, where the total alone tells which page is the last."""
     total_at: ClassVar[tuple[str, ...]] = ()
     """Keys that lead to how many rows the listing has, in the twin."""
 
@@ -50,7 +52,12 @@ class HtmlCardsSpider(ListingSpider[Selector]):
             raise LayoutChanged(f"{response.url} is no page of text")
         # A page that was saved, or that comes in place of its twin, holds the same cards.
         if self.cards_at is not None and response.body[:64].lstrip().startswith((b"{", b"[")):
-            return self._twin(response, self.cards_at)
+            page = self._twin(response, self.cards_at)
+            place = response.cb_kwargs.get("place") if response.request else None
+            if self.page_size and page.total is not None and isinstance(place, int):
+                # A page without any is no full one: what should be on it comes at a second look, or is missing.
+                page.is_last = (place if page.rows else place - 1) * self.page_size >= page.total
+            return page
         rows = response.css(self.card)
         try:
             total = self.total(response)

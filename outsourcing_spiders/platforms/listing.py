@@ -6,9 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from datetime import timedelta
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from scrapy import Request
@@ -26,7 +24,6 @@ from outsourcing_spiders.outcomes import (
     Unreachable,
     WrongArgument,
 )
-from outsourcing_spiders.parsing.dates import Moment, parse_deadline, parse_time
 from outsourcing_spiders.platforms.base import PlatformSpider
 from outsourcing_spiders.platforms.page_walk import PageWalk
 
@@ -85,10 +82,6 @@ class ListingSpider(PlatformSpider, Generic[Row]):
 
     marker: ClassVar[str | tuple[str, ...] | None] = None
     """Text that every good page of the listing holds, whatever is on it; or several, of which it holds one."""
-    zone: ClassVar[tzinfo] = UTC
-    """Of the platform's times that name none."""
-    languages: ClassVar[tuple[str, ...]] = ("en",)
-    """Of the platform's times in words."""
     first_place: ClassVar[Any] = 1
     """What the first page is asked for by."""
     moves_up: ClassVar[bool] = True
@@ -157,18 +150,6 @@ class ListingSpider(PlatformSpider, Generic[Row]):
     def rows(self, response: Response) -> Sequence[Row]:
         """Return what one page of the listing holds, as the platform wrote it; for `scrapy shell`."""
         return self.page(response).rows
-
-    def answered_at(self, response: Response) -> datetime:
-        """Return when an answer was made, by its ``Date`` header; aware. Of an answer without one, the present."""
-        return _date(response.headers.get("Date")) or datetime.now(UTC)
-
-    def time(self, value: object, response: Response) -> Moment:
-        """Read when something was posted, as the platform writes it; see `parse_time`."""
-        return parse_time(value, answered_at=self.answered_at(response), zone=self.zone, languages=self.languages)
-
-    def deadline(self, value: object, response: Response) -> Moment:
-        """Read when something ends, as the platform writes it; see `parse_deadline`."""
-        return parse_deadline(value, answered_at=self.answered_at(response), zone=self.zone, languages=self.languages)
 
     # --- the walk ---------------------------------------------------------------------------------------------
 
@@ -314,17 +295,6 @@ class ListingSpider(PlatformSpider, Generic[Row]):
 def _span(item: Project) -> timedelta:
     """Return how much later than `posted_at` it may be: of a date, what is left of the day."""
     return timedelta(days=item.posted_precision == "day")
-
-
-@lru_cache(maxsize=16)
-def _date(header: bytes | None) -> datetime | None:
-    if header is None:
-        return None
-    try:
-        found = parsedate_to_datetime(header.decode("latin-1"))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _incomplete(walk: Walk) -> Outcome:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from functools import reduce
+from operator import getitem
+from typing import Any, ClassVar, NamedTuple
 
 from scrapy import Request
 from scrapy.http import Response
 
 from outsourcing_spiders.outcomes import LayoutChanged, WrongArgument
-from outsourcing_spiders.platforms.json_api import JsonApiSpider
+from outsourcing_spiders.parsing.fields import at
+from outsourcing_spiders.platforms.arguments import Either
+from outsourcing_spiders.platforms.json_api import JsonApiSpider, Row
+
+__all__ = ["Row", "Skill", "SkillIdsSpider", "find_ids"]
 
 
 class Skill(NamedTuple):
@@ -25,22 +30,21 @@ class Skill(NamedTuple):
 class SkillIdsSpider(JsonApiSpider):
     """A JSON API that wants skills, and categories as all of their skills, by id; `skill_ids` has them."""
 
+    catalogue_path: ClassVar[str]
+    """Path of all skills that the platform knows, in its API."""
+    catalogue_at: ClassVar[tuple[str | int, ...]] = ()
+    """Keys that lead to them in its answer."""
+    argument_rules = (Either("skills", "category"),)
     skill_ids: tuple[int, ...] = ()
 
-    @abstractmethod
     def catalogue_request(self) -> Request:
         """Return the request for all skills that the platform knows."""
+        return self.api_request(self.catalogue_path)
 
-    @abstractmethod
     def catalogue(self, answer: Any) -> Iterable[Skill]:
-        """Return the skills in its answer."""
-
-    @classmethod
-    def check_arguments(cls, arguments: dict[str, Any]) -> None:
-        """Raise `WrongArgument` for skills and a category at once, too."""
-        super().check_arguments(arguments)
-        if arguments.get("skills") and arguments.get("category"):
-            raise WrongArgument("skills and category are one filter on this platform; give one of them")
+        """Return the skills in its answer, each with ``id``, ``name`` and the ``name`` of its ``category``."""
+        for skill in reduce(getitem, self.catalogue_at, answer):
+            yield Skill(skill["id"], skill["name"] or "", at(skill, "category", "name"))
 
     async def start(self) -> AsyncIterator[Any]:
         """Look names up if there are any, then ask for the first page."""

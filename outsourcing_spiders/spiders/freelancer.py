@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
 from urllib.parse import quote
 
-from scrapy import Request
-from scrapy.http import Response
+from scrapy.http import Request, Response
 
-from outsourcing_spiders.items import Budget, Period, Project, Status, WorkMode
+from outsourcing_spiders.items import Budget, Project
 from outsourcing_spiders.outcomes import LoginRequired, RateLimited
-from outsourcing_spiders.parsing.dates import from_unix_seconds
-from outsourcing_spiders.parsing.money import decimal_or_none, int_or_none
-from outsourcing_spiders.platforms.json_api import Row
-from outsourcing_spiders.platforms.skill_ids import Skill, SkillIdsSpider
+from outsourcing_spiders.parsing.fields import days_after, decimal_or_none, given, int_or_none
+from outsourcing_spiders.platforms.skill_ids import Row, SkillIdsSpider
 
-PERIODS: dict[Any, Period] = {"fixed": "total", "hourly": "hour"}
-STATES: dict[Any, Status] = {"active": "open", "frozen": "closed", "closed": "closed"}
-WORK_MODES: dict[Any, WorkMode] = {True: "onsite", False: "remote"}
+# Of what is frozen or closed; the others ran out.
+AWARDED = ("frozen_awarded", "closed_awarded")
 
 
 class FreelancerSpider(SkillIdsSpider):
@@ -38,16 +31,15 @@ class FreelancerSpider(SkillIdsSpider):
     """
 
     name = "freelancer"
-    custom_settings = {
-        "DOWNLOAD_DELAY": 1.2,
-        "ROBOTSTXT_OBEY": False,
-        "RATE_LIMIT": [(50, 60), (1000, 3600)],
-    }
+    custom_settings = {"DOWNLOAD_DELAY": 1.2, "RATE_LIMIT": [(50, 60), (1000, 3600)]}
 
     # PlatformSpider
     access = "api"
     home = "https://www.freelancer.com"
     narrowed_by = frozenset({"query", "skills", "category"})
+    statuses = {"active": "open", "frozen": "closed", "closed": "closed"}
+    periods = {"fixed": "total", "hourly": "hour"}
+    work_modes = {True: "onsite", False: "remote"}
 
     # JsonApiSpider
     api = "api/projects/0.1/"
@@ -58,98 +50,69 @@ class FreelancerSpider(SkillIdsSpider):
     total_at = ("result", "total_count")
     page_size = 100
 
+    # SkillIdsSpider: this platform calls skills jobs
+    catalogue_path = "jobs/"
+    catalogue_at = ("result",)
+
     # Every key is a projection that is on by being there; compact leaves null keys out.
     projections = ("full_description", "job_details", "upgrade_details", "location_details", "compact")
 
-    def catalogue_request(self) -> Request:
-        """All skills, which this platform calls jobs."""
-        return self.api_request("jobs/")
-
-    def catalogue(self, answer: Any) -> Iterator[Skill]:
-        """``result`` is a bare array."""
-        for job in answer["result"]:
-            yield Skill(job["id"], job["name"] or "", (job.get("category") or {}).get("name"))
-
     def listing_request(self, offset: int) -> Request:
         """One page."""
-        parameters = [("limit", self.page_size), ("offset", offset), ("sort_field", "time_submitted")]
-        parameters += [(name, "true") for name in self.projections]
-        parameters += [("query", self.query)] if self.query else []
-        parameters += [("jobs[]", skill) for skill in self.skill_ids]
-        return self.api_request("projects/active/", parameters)
+        place = {"limit": self.page_size, "offset": offset, "sort_field": "time_submitted"}
+        wanted = {"query": self.query, "jobs[]": self.skill_ids}
+        return self.api_request("projects/active/", given(place | dict.fromkeys(self.projections, "true") | wanted))
 
     def item(self, row: Row, response: Response) -> Project | None:
-        """One project; times are Unix seconds, money is in the project's own currency."""
-        upgrades, hourly = row.get("upgrades") or {}, row.get("hourly_project_info") or {}
-        if unwanted := unwanted_kind(row, upgrades):
-            self.count(f"skipped/{unwanted}")
-            return None
-        identity = self.row_id(row)
-        posted = row.get("time_submitted") or row.get("submitdate")
-        posted_at = from_unix_seconds(posted)
-        bid_days = int_or_none(row.get("bidperiod"))
-        bids = row.get("bid_stats") or {}
-        bid_count = int_or_none(bids.get("bid_count"))
+        """One project; times are Unix seconds, money is in its own currency: 0 to 0 says nothing, 0 is no maximum."""
+        if unwanted := unwanted_kind(row):
+            return self.skip(unwanted)
+        posted = self.posted(row.get("time_submitted") or row.get("submitdate"), response)
+        bids, hourly = row.get("bid_stats") or {}, row.get("hourly_project_info") or {}
+        amounts, currency = row.get("budget") or {}, row.get("currency") or {}
+        minimum, maximum = decimal_or_none(amounts.get("minimum")), decimal_or_none(amounts.get("maximum")) or None
         jobs = [job for job in row.get("jobs") or () if job.get("name")]
-        description, is_local = row.get("description"), row.get("local")
-        extra = {
-            "upgrades": sorted(name for name, on in upgrades.items() if on is True),
-            "bid_days": bid_days,
-            "sub_status": row.get("sub_status"),
-            "hours": hourly.get("commitment"),
-            "duration": hourly.get("duration_enum"),
-        }
         return Project(
             platform=self.name,
-            external_id=identity,
-            url=f"{self.home}/projects/{quote(row.get('seo_url') or identity, safe='/-_.~%')}",
+            external_id=self.row_id(row),
+            url=f"{self.home}/projects/{quote(row.get('seo_url') or self.row_id(row), safe='/-_.~%')}",
             title=row.get("title") or "",
-            description=description or row.get("preview_description"),
-            description_complete=bool(description),
-            status=status(row),
-            budget=budget(row),
+            description=row.get("description") or row.get("preview_description"),
+            description_complete=bool(row.get("description")),
+            status="awarded" if row.get("sub_status") in AWARDED else self.statuses.get(row.get("status"), "unknown"),
+            budget=Budget(
+                minimum=minimum if maximum else minimum or None,
+                maximum=maximum,
+                currency=currency.get("code"),
+                period=self.periods.get(row.get("type")),
+                usd_rate=decimal_or_none(currency.get("exchange_rate")),
+            ),
             skills=[job["name"] for job in jobs],
             category=next((job["category"]["name"] for job in jobs if job.get("category")), None),
-            work_mode=WORK_MODES.get(is_local, "unknown"),
-            location=place(row.get("location") or {}) if is_local else None,
+            work_mode=self.work_modes.get(row.get("local"), "unknown"),
+            location=place(row.get("location") or {}) if row.get("local") else None,
             language=row.get("language"),
-            posted_at=posted_at,
-            posted_precision="exact" if posted_at else "unknown",
-            posted_text=None if posted is None else str(posted),
-            closes_at=posted_at + timedelta(days=bid_days) if posted_at and bid_days else None,
-            bid_count=bid_count,
-            bid_average=decimal_or_none(bids.get("bid_avg")) if bid_count else None,
-            extra={key: value for key, value in extra.items() if value},
+            **posted,
+            closes_at=days_after(posted["posted_at"], row.get("bidperiod")),
+            bid_count=int_or_none(bids.get("bid_count")),
+            bid_average=decimal_or_none(bids.get("bid_avg")) if bids.get("bid_count") else None,
+            extra={
+                "upgrades": sorted(name for name, on in (row.get("upgrades") or {}).items() if on is True),
+                "bid_days": int_or_none(row.get("bidperiod")),
+                "sub_status": row.get("sub_status"),
+                "hours": hourly.get("commitment"),
+                "duration": hourly.get("duration_enum"),
+            },
         )
 
 
-def unwanted_kind(row: Row, upgrades: Row) -> str | None:
+def unwanted_kind(row: Row) -> str | None:
     """Name what is no project that anybody can bid on."""
     if row.get("deleted"):
         return "deleted"
-    if row.get("nonpublic") or upgrades.get("nonpublic"):
+    if row.get("nonpublic") or (row.get("upgrades") or {}).get("nonpublic"):
         return "nonpublic"
     return "contest" if row.get("type") not in ("fixed", "hourly", None) or "entry_count" in row else None
-
-
-def budget(row: Row) -> Budget:
-    """Return the budget of a row: per hour for hourly projects; a bound of 0 is none, and 0 to 0 says nothing."""
-    amounts, currency = row.get("budget") or {}, row.get("currency") or {}
-    minimum, maximum = decimal_or_none(amounts.get("minimum")), decimal_or_none(amounts.get("maximum")) or None
-    return Budget(
-        minimum=minimum if maximum else minimum or None,
-        maximum=maximum,
-        currency=currency.get("code"),
-        period=PERIODS.get(row.get("type")),
-        usd_rate=decimal_or_none(currency.get("exchange_rate")),
-    )
-
-
-def status(row: Row) -> Status:
-    """Return where a project stands; frozen and closed ones were awarded or ran out."""
-    if (row.get("sub_status") or "").endswith("_awarded"):
-        return "awarded"
-    return STATES.get(row.get("status"), "unknown")
 
 
 def place(location: Row) -> str | None:

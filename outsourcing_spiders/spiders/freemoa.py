@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from scrapy import Request
-from scrapy.http import Response
-from scrapy.http.cookies import CookieJar
-from twisted.python.failure import Failure
+from scrapy.http import Request, Response
 
-from outsourcing_spiders.items import Budget, Period, Project, Status
-from outsourcing_spiders.middlewares.outcomes import Skipped, end_crawl
-from outsourcing_spiders.outcomes import LoginRequired, PermissionRequired, Unreachable
-from outsourcing_spiders.parsing.markup import html_to_text
-from outsourcing_spiders.parsing.money import decimal_or_none, int_or_none
-from outsourcing_spiders.platforms.json_api import JsonPagesSpider
-from outsourcing_spiders.platforms.json_rows import Row
-from outsourcing_spiders.platforms.listing import ERRORS
+from outsourcing_spiders.items import Budget, Project
+from outsourcing_spiders.outcomes import LoginRequired, Unreachable
+from outsourcing_spiders.parsing.fields import budget_of, given, html_to_text, int_or_none
+from outsourcing_spiders.platforms.json_api import JsonPagesSpider, Row
+from outsourcing_spiders.platforms.session import SessionSpider
 
-WORK_TYPES = {"1": "도급", "2": "시간제 상주", "3": "기간제 상주"}
-PERIODS: dict[str, Period] = {"1": "total", "2": "month", "3": "month"}
-STATES: dict[str, Status] = {"1": "open", "0": "closed"}
-WON = 10_000
-"""In one 만원, in which costs are told."""
 LOGIN_NEEDED = -1
+NO_DATE = "0000-00-00 00:00:00"
+# Costs are told in 만원, ten thousand won.
+MANWON = 10_000
 
 
-class FreemoaSpider(JsonPagesSpider):
+class FreemoaSpider(SessionSpider, JsonPagesSpider):
     """Projects of Freemoa (프리모아), newest first, closed ones among them.
 
     Site: https://www.freemoa.net, South Korea, in Korean, some 400 projects a year, in won.
@@ -55,48 +45,25 @@ class FreemoaSpider(JsonPagesSpider):
     # PlatformSpider
     access = "public"
     home = "https://www.freemoa.net"
-    narrowed_by = frozenset({"query"})
-
-    # ListingSpider
     zone = ZoneInfo("Asia/Seoul")
     languages = ("ko",)
+    narrowed_by = frozenset({"query"})
+    statuses = {"1": "open", "0": "closed"}
+    periods = {"1": "total", "2": "month", "3": "month"}
+    work_modes = {"2": "onsite", "3": "onsite"}
+    work_types = {"1": "도급", "2": "시간제 상주", "3": "기간제 상주"}
+
+    # SessionSpider
+    session_page = "m4/s41"
 
     # JsonPagesSpider
     rows_at = ("DATA", "PROJECT", "LIST")
     total_at = ("DATA", "PROJECT", "PAGINATION", "totalRows")
     id_at = "proj_idx"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Of this host alone. Scrapy's own middleware asks other hosts for the list of public suffixes first.
-        self.jar = CookieJar()
-
-    async def start(self) -> AsyncIterator[Any]:
-        """Ask for the page, which gives the cookie."""
-        meta = {"handle_httpstatus_list": ERRORS}
-        yield Request(self.absolute("m4/s41"), self.parse_shell, errback=self.shell_failed, meta=meta, dont_filter=True)
-
-    def parse_shell(self, response: Response) -> Iterator[Request]:
-        """Begin to ask for the rows."""
-        if response.status in ERRORS:
-            raise self.refusal(response)
-        self.jar.extract_cookies(response, response.request or Request(response.url))
-        yield from self.first_pages()
-
-    def shell_failed(self, failure: Failure) -> None:
-        """End the crawl; an errback."""
-        if isinstance(failure.value, Skipped):
-            end_crawl(self, PermissionRequired(f"{failure.value}; the listing cannot be read without that page"))
-        self.failed(failure)
-
     def listing_request(self, page: int) -> Request:
         """Ten rows; ``sm=3`` is the order by age, ``sS`` the words that are searched for."""
-        origin = f"{self.base_url.split(':')[0]}://{self.host}"
-        headers = {"Referer": self.absolute("m4/s41"), "Origin": origin, "X-Requested-With": "XMLHttpRequest"}
-        form = [("page", page), ("sm", 3), *([("sS", self.query)] if self.query else [])]
-        request = self.api_request("m4a/s41a", headers=headers, form=form)
-        self.jar.add_cookie_header(request)
-        return request
+        return self.in_session(self.api_request("m4a/s41a", form=given({"page": page, "sm": 3, "sS": self.query})))
 
     def value(self, response: Response) -> Any:
         """An answer says itself whether it is a good one."""
@@ -111,47 +78,33 @@ class FreemoaSpider(JsonPagesSpider):
 
     def item(self, row: Row, response: Response) -> Project:
         """One project; times without a zone are in Korea's."""
-        kind = str(row.get("workType"))
-        identity, description = self.row_id(row), html_to_text(row.get("txt") or "")
-        posted = row.get("INS_TIME")
-        posted_at, precision = self.time(posted, response)
-        extra = {
-            "subcategory": row.get("fld_nm_2nd"),
-            "days": int_or_none(row.get("during")),
-            "work_type": WORK_TYPES.get(kind),
-            "plan": row.get("plan_nm"),
-        }
+        kind, description = str(row.get("workType")), html_to_text(row.get("txt") or "") or None
         return Project(
             platform=self.name,
-            external_id=identity,
-            url=f"{self.home}/m4/s41?first_pno={identity}",
+            external_id=self.row_id(row),
+            url=f"{self.home}/m4/s41?first_pno={self.row_id(row)}",
             title=html_to_text(row["title"] or ""),
-            description=description or None,
-            description_complete=bool(description),
-            status=STATES.get(str(row.get("isNowApply")), "unknown"),
-            budget=budget(row, PERIODS.get(kind)),
+            description=description,
+            description_complete=description is not None,
+            status=self.statuses.get(str(row.get("isNowApply")), "unknown"),
+            budget=self.budget(row, kind),
             skills=[name.strip() for name in (row.get("proj_language") or "").split(",") if name.strip()],
             category=row.get("fld"),
-            work_mode="onsite" if kind in ("2", "3") else "unknown",
+            work_mode=self.work_modes.get(kind, "unknown"),
             location=row.get("pv_smallnm"),
-            posted_at=posted_at,
-            posted_precision=precision,
-            posted_text=posted if posted_at else None,
+            **self.posted(None if row.get("INS_TIME") == NO_DATE else row.get("INS_TIME"), response),
             closes_at=self.deadline(row.get("endtime"), response).at or self.deadline(row.get("edate"), response).at,
             bid_count=int_or_none(row.get("ALL_APPLY_COUNT")),
-            extra={key: value for key, value in extra.items() if value},
+            extra={
+                "subcategory": row.get("fld_nm_2nd"),
+                "days": int_or_none(row.get("during")),
+                "work_type": self.work_types.get(kind),
+                "plan": row.get("plan_nm"),
+            },
         )
 
-
-def budget(row: Row, period: Period | None) -> Budget | None:
-    """Return the costs of a row in won; 0 is none."""
-    minimum, maximum = won(row.get("cost_min")), won(row.get("cost_max"))
-    if minimum is None and maximum is None:
-        return None
-    return Budget(minimum=minimum, maximum=maximum, currency="KRW", period=period)
-
-
-def won(cost: Any) -> Decimal | None:
-    """Return an amount in won that is told in 만원, with or without commas: ``"1,200"``."""
-    amount = decimal_or_none(cost.replace(",", "") if isinstance(cost, str) else cost)
-    return amount * WON if amount else None
+    def budget(self, row: Row, kind: str) -> Budget | None:
+        """The costs; none when both are 0 or not given."""
+        costs = row.get("cost_min"), row.get("cost_max")
+        told = budget_of(*costs, unit=MANWON, currency="KRW", period=self.periods.get(kind))
+        return told if told.minimum or told.maximum else None

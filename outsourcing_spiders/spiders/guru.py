@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
 from urllib.parse import quote, urljoin
 
 from parsel import Selector
-from scrapy import Request
-from scrapy.http import Response, TextResponse
+from scrapy.http import Request, Response, TextResponse
 
 from outsourcing_spiders.items import Client, Project
-from outsourcing_spiders.outcomes import WrongArgument
-from outsourcing_spiders.parsing.budgets import parse_budget
-from outsourcing_spiders.parsing.countries import country_code
-from outsourcing_spiders.parsing.embedded import StateMissing, job_postings, state_after
-from outsourcing_spiders.parsing.markup import html_to_text, text_or_markup
-from outsourcing_spiders.parsing.money import decimal_or_none, int_or_none
-from outsourcing_spiders.parsing.text import slug
-from outsourcing_spiders.platforms.details import DetailPagesSpider
+from outsourcing_spiders.parsing.embedded import state_after
+from outsourcing_spiders.parsing.fields import country_code, decimal_or_none, int_or_none, parse_budget, slug
+from outsourcing_spiders.platforms.arguments import Either, InAddresses, OneOnly
 from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, text_of, texts_of
+from outsourcing_spiders.platforms.job_posting import JobPostingSpider, Row
 
 
-class GuruSpider(DetailPagesSpider, HtmlCardsSpider):
+class GuruSpider(JobPostingSpider, HtmlCardsSpider):
     """Open jobs of Guru.com, newest first.
 
     Site: https://www.guru.com, worldwide, some 220 open jobs on 12 pages (2026-09), with amounts in dollars.
@@ -45,26 +40,17 @@ class GuruSpider(DetailPagesSpider, HtmlCardsSpider):
     access = "public"
     home = "https://www.guru.com"
     narrowed_by = frozenset({"query", "skills", "category"})
+    argument_rules = (Either("query", ("skills", "category")), OneOnly("skills"), InAddresses("skills", "category"))
 
     # HtmlCardsSpider
     marker = "window.__pageData"
     card = "#serviceList .jobRecord"
     next_page = "#ctl00_guB_ulpaginate a[href$='/pg/{next}/']"
 
-    # DetailPagesSpider
+    # JobPostingSpider
     detail_marker = ("JobPosting", "jobHeading__title")
-
-    @classmethod
-    def check_arguments(cls, arguments: dict[str, Any]) -> None:
-        """Raise `WrongArgument` for what no address of the platform stands for, too."""
-        super().check_arguments(arguments)
-        if arguments.get("query") and (arguments.get("skills") or arguments.get("category")):
-            raise WrongArgument("a query is a listing of its own on this platform; leave skills and category out")
-        if len([skill for skill in str(arguments.get("skills") or "").split(",") if skill.strip()]) > 1:
-            raise WrongArgument("skills: this platform lists one skill at a time; give one")
-        for name in ("skills", "category"):
-            if not all(map(slug, str(arguments.get(name) or "any").split("/"))):
-                raise WrongArgument(f"{name}={arguments[name]!r} has no letters or digits of the platform's addresses")
+    shown_text = "pre.jobDetails__description"
+    after_shown_text = "Show more"
 
     def listing_request(self, page: int) -> Request:
         """One page; skill and category by name or as in the site's addresses, ``category/sub-category`` too."""
@@ -88,19 +74,12 @@ class GuruSpider(DetailPagesSpider, HtmlCardsSpider):
         facts = texts_of(card, ".jobRecord__meta strong")
         posted = next((text for text in facts if "Quote" not in text), None)
         quotes = next((text.split()[0] for text in facts if "Quote" in text), None)
-        posted_at, precision = self.time(posted, response)
         terms = texts_of(card, ".jobRecord__budget > strong")
         # How much work there is, and for how long, is no amount.
         if budget := parse_budget(" | ".join(terms[:2])):
             budget.text = " | ".join(terms)
         categories = [*texts_of(card, ".skillsList__skill.greyBackground a"), None, None]
         description = text_of(card, ".jobRecord__desc")
-        extra = {
-            "subcategory": categories[1],
-            "hours": next((term for term in terms if term.endswith("hrs/wk")), None),
-            "duration": next((term for term in terms if "month" in term), None),
-            "preferred_locations": texts_of(card, ".jobLocations__top"),
-        }
         return Project(
             platform=self.name,
             external_id=self.row_id(card),
@@ -112,42 +91,30 @@ class GuruSpider(DetailPagesSpider, HtmlCardsSpider):
             budget=budget,
             skills=texts_of(card, ".skillsList__skill--hasHover"),
             category=categories[0],
-            posted_at=posted_at,
-            posted_precision=precision,
-            posted_text=posted,
+            **self.posted(posted, response),
             closes_at=self.deadline(text_of(card, ".record__header__action--full .copy"), response).at,
             bid_count=0 if quotes == "No" else int_or_none(quotes),
-            client=client(card),
-            extra={key: value for key, value in extra.items() if value},
+            client=Client(
+                country=country_code(text_of(card, ".freelancerAvatar__subText strong")),
+                rating=rating(text_of(card, ".feedback-score")),
+                verified=bool(card.css("[title='Payment Method Verified']")) or None,
+            ).or_none(),
+            extra={
+                "subcategory": categories[1],
+                "hours": next((term for term in terms if term.endswith("hrs/wk")), None),
+                "duration": next((term for term in terms if "month" in term), None),
+                "preferred_locations": texts_of(card, ".jobLocations__top"),
+            },
         )
 
-    def detail(self, item: Project, response: Response) -> Project:
-        """The text in full; without posting data what the page shows, which may be cut for visitors."""
-        try:
-            posting = job_postings(response.selector)[0]  # type: ignore[attr-defined]
-        except StateMissing:
-            shown = html_to_text(response.css("pre.jobDetails__description")[0]).removesuffix("Show more").rstrip()
-            item.description, item.description_complete = shown or None, not shown.endswith("…")
-            return item
-        text = posting["description"]
-        item.description = text_or_markup(text) or None
-        item.description_complete = True
-        item.work_mode = "remote" if posting.get("jobLocationType") == "TELECOMMUTE" else "unknown"
-        if item.budget and (item.budget.minimum or item.budget.maximum):
-            item.budget.currency = (posting.get("baseSalary") or {}).get("currency")
-        if item.posted_at is None:
-            item.posted_text = posting.get("datePosted")
-            item.posted_at, item.posted_precision = self.time(item.posted_text, response)
-        # Of its time only the day is meant.
+    def with_posting(self, item: Project, posting: Row, response: Response) -> Project:
+        """What the posting says, and until when it is valid: of its time only the day is meant."""
+        item = super().with_posting(item, posting, response)
         item.closes_at = item.closes_at or self.deadline((posting.get("validThrough") or "")[:10], response).at
         return item
 
 
-def client(card: Selector) -> Client | None:
-    """Return what a card tells of the client; a score is told in per cent."""
-    country = country_code(text_of(card, ".freelancerAvatar__subText strong"))
-    score = text_of(card, ".feedback-score") or ""
-    rating = decimal_or_none(score.removesuffix("%")) if score.endswith("%") else None
-    is_verified = bool(card.css("[title='Payment Method Verified']")) or None
-    found = Client(country=country, rating=None if rating is None else rating / 20, verified=is_verified)
-    return None if found == Client() else found
+def rating(score: str | None) -> Decimal | None:
+    """Return the rating of a client, whose score is told in per cent."""
+    percent = decimal_or_none(score.removesuffix("%")) if score and score.endswith("%") else None
+    return None if percent is None else percent / 20

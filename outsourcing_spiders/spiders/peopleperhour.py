@@ -6,21 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urljoin
 
-from scrapy import Request
-from scrapy.http import Response
+from scrapy.http import Request, Response
 
-from outsourcing_spiders.items import Budget, Client, Period, Project, Status, WorkMode
-from outsourcing_spiders.outcomes import WrongArgument
-from outsourcing_spiders.parsing.countries import country_code
-from outsourcing_spiders.parsing.markup import text_or_markup
-from outsourcing_spiders.parsing.money import decimal_or_none, int_or_none
-from outsourcing_spiders.parsing.text import slug
-from outsourcing_spiders.platforms.embedded_json import EmbeddedJsonSpider
-from outsourcing_spiders.platforms.json_rows import Row
-
-PERIODS: dict[Any, Period] = {"fixed_price": "total", "hourly": "hour"}
-STATES: dict[Any, Status] = {"open": "open", "completed": "closed"}
-WORK_MODES: dict[Any, WorkMode] = {"remote": "remote", "remote_country": "remote", "onsite": "onsite"}
+from outsourcing_spiders.items import Budget, Client, Project
+from outsourcing_spiders.parsing.fields import at, country_code, decimal_or_none, int_or_none, slug, text_or_markup
+from outsourcing_spiders.platforms.arguments import Either
+from outsourcing_spiders.platforms.embedded_json import EmbeddedJsonSpider, Row
 
 
 class PeoplePerHourSpider(EmbeddedJsonSpider):
@@ -47,6 +38,10 @@ class PeoplePerHourSpider(EmbeddedJsonSpider):
     access = "public"
     home = "https://www.peopleperhour.com"
     narrowed_by = frozenset({"query", "category"})
+    argument_rules = (Either("query", "category"),)
+    statuses = {"open": "open", "completed": "closed"}
+    periods = {"fixed_price": "total", "hourly": "hour"}
+    work_modes = {"remote": "remote", "remote_country": "remote", "onsite": "onsite"}
 
     # EmbeddedJsonSpider
     marker = "window.PPHReact.initialState"
@@ -56,13 +51,6 @@ class PeoplePerHourSpider(EmbeddedJsonSpider):
     pages_at = ("freelanceJobs", "main", "meta", "total-pages")
     page_at = ("freelanceJobs", "main", "meta", "current-page")
     id_at = "proj_id"
-
-    @classmethod
-    def check_arguments(cls, arguments: dict[str, Any]) -> None:
-        """Raise `WrongArgument` for a query and a category at once, too."""
-        super().check_arguments(arguments)
-        if arguments.get("query") and arguments.get("category"):
-            raise WrongArgument("query and category are two listings on this platform; give one of them")
 
     def listing_request(self, page: int) -> Request:
         """One page; a category is given by its path or its name: ``design``, ``Design``, ``design/logo-design``."""
@@ -80,36 +68,29 @@ class PeoplePerHourSpider(EmbeddedJsonSpider):
 
     def item(self, row: Row, response: Response) -> Project:
         """One project; times are in UTC, without saying so."""
-        posted, closes = row.get("posted_dt"), row.get("expiry_dt")
-        posted_at, precision = self.time(posted, response)
         amount = decimal_or_none(row.get("budget")) or None
-        country = country_code((row.get("client") or {}).get("country"))
-        description = row.get("proj_desc")
-        extra = {
-            "subcategory": (row.get("sub_category") or {}).get("subcate_name"),
-            "flags": sorted(name for name, on in (row.get("etiquettes") or {}).items() if on),
-            "where_can_bid": row.get("where_can_bid"),
-        }
         return Project(
             platform=self.name,
             external_id=self.row_id(row),
             url=urljoin(self.home, row["url"]),
             title=row["title"],
-            description=text_or_markup(description) if description else None,
-            status=STATES.get(row.get("item_state"), "unknown"),
+            description=text_or_markup(row["proj_desc"]) if row.get("proj_desc") else None,
+            status=self.statuses.get(row.get("item_state"), "unknown"),
             budget=Budget(
                 minimum=amount,
                 maximum=amount,
                 currency=row.get("currency"),
-                period=PERIODS.get(row.get("project_type")),
+                period=self.periods.get(row.get("project_type")),
             ),
-            category=(row.get("category") or {}).get("cate_name"),
-            work_mode=WORK_MODES.get(row.get("location_type"), "unknown"),
-            posted_at=posted_at,
-            posted_precision=precision,
-            posted_text=posted,
-            closes_at=self.deadline(closes, response).at,
+            category=at(row, "category", "cate_name"),
+            work_mode=self.work_modes.get(row.get("location_type"), "unknown"),
+            **self.posted(row.get("posted_dt"), response),
+            closes_at=self.deadline(row.get("expiry_dt"), response).at,
             bid_count=int_or_none(row.get("proposalCount")),
-            client=Client(country=country) if country else None,
-            extra={key: value for key, value in extra.items() if value},
+            client=Client(country=country_code(at(row, "client", "country"))).or_none(),
+            extra={
+                "subcategory": at(row, "sub_category", "subcate_name"),
+                "flags": sorted(name for name, on in (row.get("etiquettes") or {}).items() if on),
+                "where_can_bid": row.get("where_can_bid"),
+            },
         )

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote, urljoin
 from zoneinfo import ZoneInfo
 
 from parsel import Selector
-from scrapy import Request
-from scrapy.http import Response, TextResponse
+from scrapy.http import Request, Response
 
 from outsourcing_spiders.items import Client, Project
-from outsourcing_spiders.outcomes import WrongArgument
-from outsourcing_spiders.parsing.budgets import parse_budget
 from outsourcing_spiders.parsing.dates import parse_deadline
-from outsourcing_spiders.parsing.embedded import StateMissing, job_postings
+from outsourcing_spiders.parsing.fields import decimal_or_none, given, int_or_none, parse_budget
 from outsourcing_spiders.parsing.lzstring import compress_to_base64
-from outsourcing_spiders.parsing.markup import html_to_text
-from outsourcing_spiders.parsing.money import decimal_or_none, int_or_none
-from outsourcing_spiders.platforms.details import DetailPagesSpider
+from outsourcing_spiders.platforms.arguments import OneOf, Without
 from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, text_of
-from outsourcing_spiders.platforms.listing import Page
+from outsourcing_spiders.platforms.job_posting import JobPostingSpider
 
 CATEGORIES = ("development", "design", "planning", "marketing", "etc")
-PAGE_SIZE, ON_SITE, CLOSED_MARK = 10, "기간제", ".status-mark:contains('마감')"
 ADDRESS = re.compile(r"(?:https?://[^/?#]+)?/project/(\d+)(?![^/?#])")
+ON_SITE = "기간제"
 
 
-class WishketSpider(DetailPagesSpider, HtmlCardsSpider):
+class WishketSpider(JobPostingSpider, HtmlCardsSpider):
     """Projects of Wishket, newest first.
 
     Site: https://www.wishket.com, in Korean, for tasks by a sum (외주) and terms by the month on site (기간제), in won;
@@ -55,47 +49,32 @@ class WishketSpider(DetailPagesSpider, HtmlCardsSpider):
     # PlatformSpider
     access = "permission"
     home = "https://www.wishket.com"
-    narrowed_by = frozenset({"query", "category"})
-
-    # ListingSpider
     zone = ZoneInfo("Asia/Seoul")
     languages = ("ko",)
+    statuses = {".recruiting-mark": "open", ".status-mark:contains('마감')": "closed"}
+    work_modes = {ON_SITE: "onsite"}
+    narrowed_by = frozenset({"query", "category"})
+    # Whether the platform takes those characters as they are, or escaped, is not known.
+    argument_rules = (OneOf("category", CATEGORIES), Without("query", "&+%"))
 
     # HtmlCardsSpider; the class around a card is not that of 2023, what is in it is
     marker = ('"result"', "projectListView")
     card = "div:has(> .project-organic-info)"
     cards_at = ("result",)
     total_at = ("count",)
+    page_size = 10
     next_page = ".pagination .page-link:contains('다음')"
 
-    # DetailPagesSpider
+    # JobPostingSpider
     detail_marker = "project-detail-view"
-
-    @classmethod
-    def check_arguments(cls, arguments: dict[str, Any]) -> None:
-        """Raise `WrongArgument` for an unknown category, and for a query that may mean something else, too."""
-        super().check_arguments(arguments)
-        category = str(arguments.get("category") or "").strip().casefold()
-        if category and category not in CATEGORIES:
-            raise WrongArgument(f"category: the platform has no {category!r}; it has {', '.join(CATEGORIES)}")
-        # Whether the platform takes them as they are, or escaped, is not known.
-        if unsure := set("&+%").intersection(str(arguments.get("query") or "")):
-            raise WrongArgument(f"query: {min(unsure)!r} cannot be asked for on this platform; leave it out")
+    posting_page = ".project-detail-view"
+    text_for_members = True
 
     def listing_request(self, page: int) -> Request:
         """One page; its query is one packed text, in which a comma and Korean stand as they are."""
         asked = {"srt": "new", "c": self.category and self.category.casefold(), "s": self.query, "page": page}
-        query = "&".join(f"{name}={value}" for name, value in asked.items() if value)
+        query = "&".join(f"{name}={value}" for name, value in given(asked))
         return self.twin_request(f"project/?d={quote(compress_to_base64(query), safe='')}")
-
-    def page(self, response: Response) -> Page[Selector]:
-        """Tell the last page by how many projects there are, where the twin says it."""
-        page = super().page(response)
-        place = response.cb_kwargs.get("place") if response.request else None
-        if page.total is not None and place is not None:
-            # A page without any is no full one: what should be on it comes at a second look, or is missing.
-            page.is_last = (place if page.rows else place - 1) * PAGE_SIZE >= page.total
-        return page
 
     def row_id(self, card: Selector) -> str:
         """Return the number in the address of the project's page."""
@@ -105,33 +84,31 @@ class WishketSpider(DetailPagesSpider, HtmlCardsSpider):
     def item(self, card: Selector, response: Response) -> Project:
         """One project; the card of one in private matching has its title, address and state alone."""
         kind, role = text_of(card, ".project-type-mark"), text_of(card, ".project-category-or-role")
-        posted = (text_of(card, ".start-recruitment-data") or "").lstrip("· ") or None
-        posted_at, precision = self.time(posted, response)
-        rating = decimal_or_none((card.css(".badge-box span::text").getall() or [""])[-1])
-        extra = {
-            "private": bool(card.css(".private-mark")), "type": kind, "days": number(text_of(card, ".term"), "일"),
-            "role": role if kind == ON_SITE else None, "level": text_of(card, ".project-level"),
-            "start": text_of(card, ".launch-date span"),
-        }  # fmt: skip
+        rating = (card.css(".badge-box span::text").getall() or [""])[-1]
         return Project(
             platform=self.name,
             external_id=self.row_id(card),
             url=urljoin(self.home, card.css("a.project-link").attrib["href"]),
             title=text_of(card, "a.project-link") or "",
             description_complete=False,
-            status="open" if card.css(".recruiting-mark") else "closed" if card.css(CLOSED_MARK) else "unknown",
+            status=next((status for css, status in self.statuses.items() if card.css(css)), "unknown"),
             budget=parse_budget(text_of(card, ".budget")),
             skills=[chip.partition(" · ")[0].strip() for chip in card.css(".skill-chip::text").getall()],
             category=role if kind != ON_SITE else None,
-            work_mode="onsite" if kind == ON_SITE else "unknown",
+            work_mode=self.work_modes.get(kind, "unknown"),
             location=text_of(card, ".location-data"),
-            posted_at=posted_at,
-            posted_precision=precision,
-            posted_text=posted,
+            **self.posted((text_of(card, ".start-recruitment-data") or "").lstrip("· "), response),
             closes_at=self.closes_at(text_of(card, ".info-detail:contains('마감')"), response),
             bid_count=number(text_of(card, ".info-detail:contains('지원자')"), "명"),
-            client=Client(rating=rating or None) if card.css(".client-info") else None,
-            extra={key: value for key, value in extra.items() if value},
+            client=Client(rating=decimal_or_none(rating) or None) if card.css(".client-info") else None,
+            extra={
+                "private": bool(card.css(".private-mark")),
+                "type": kind,
+                "days": number(text_of(card, ".term"), "일"),
+                "role": role if kind == ON_SITE else None,
+                "level": text_of(card, ".project-level"),
+                "start": text_of(card, ".launch-date span"),
+            },
         )
 
     def closes_at(self, text: str | None, response: Response) -> datetime | None:
@@ -144,23 +121,6 @@ class WishketSpider(DetailPagesSpider, HtmlCardsSpider):
     def detail_request(self, item: Project) -> Request | None:
         """Nothing more is to be seen of a project in private matching."""
         return None if item.extra.get("private") else super().detail_request(item)
-
-    def detail(self, item: Project, response: Response) -> Project:
-        """Add what only the project's page has; what a card has, too, is renewed from there at each look."""
-        if not isinstance(response, TextResponse) or not response.css(".project-detail-view"):
-            raise ValueError("no project on the page")
-        try:
-            posting = job_postings(response.selector)[0]
-        except StateMissing:
-            posting = {}
-        item.description = html_to_text(posting.get("description") or "") or None
-        # Whatever members see beyond it, a visitor sees no more.
-        item.description_complete = item.description is not None
-        if item.description is None:
-            item.extra["login_only"] = ["description"]
-        if item.posted_at is None and (posted := posting.get("datePosted")):
-            (item.posted_at, item.posted_precision), item.posted_text = self.time(posted, response), posted
-        return item
 
 
 def number(text: str | None, unit: str) -> int | None:

@@ -7,18 +7,19 @@ from typing import Any, ClassVar
 
 from scrapy.http import Response
 
-from outsourcing_spiders.items import Budget, Client, Period, Project, WorkMode
-from outsourcing_spiders.outcomes import LoginRequired, Unreachable, WrongArgument
-from outsourcing_spiders.parsing.budgets import budget_of
-from outsourcing_spiders.parsing.countries import country_code
-from outsourcing_spiders.parsing.money import decimal_or_none, int_or_none
-from outsourcing_spiders.platforms.graphql import GraphqlSpider
-from outsourcing_spiders.platforms.json_rows import Row
+from outsourcing_spiders.items import Budget, Client, Project
+from outsourcing_spiders.outcomes import LoginRequired, Unreachable
+from outsourcing_spiders.parsing.fields import at, budget_of, country_code, decimal_or_none, int_or_none
+from outsourcing_spiders.platforms.arguments import Matching
+from outsourcing_spiders.platforms.graphql import GraphqlSpider, Row
 from outsourcing_spiders.platforms.oauth import OAuth2, OAuthSpider
 
-PERIODS: dict[Any, Period] = {"HOURLY": "hour", "FIXED_PRICE": "total", "FIXED": "total"}
-WORK_MODES: dict[Any, WorkMode] = {"REMOTE": "remote", "ONSITE": "onsite", "HYBRID": "hybrid"}
 VERIFIED: dict[Any, bool] = {"VERIFIED": True, "NOT_VERIFIED": False, True: True, False: False}
+CATEGORY = Matching(
+    "category",
+    "[0-9]+",
+    "give the number that the platform's addresses have as category2_uid, such as 531770282580668418",
+)
 MOST_ROWS = 50
 
 
@@ -30,15 +31,15 @@ class UpworkApi(GraphqlSpider, OAuthSpider):
     """
 
     name = "upwork"
-    custom_settings = {  # noqa: RUF012 - Scrapy's own is such
-        "ROBOTSTXT_OBEY": False,
-        "RATE_LIMIT": [(300, 60), (40_000, 86_400)],
-    }
+    custom_settings = {"RATE_LIMIT": [(300, 60), (40_000, 86_400)]}  # noqa: RUF012 - Scrapy's own is such
 
     # PlatformSpider
     access = "api"
     home = "https://api.upwork.com"
     narrowed_by = frozenset({"query", "skills", "category"})
+    argument_rules = (CATEGORY,)
+    periods: ClassVar = {"HOURLY": "hour", "FIXED_PRICE": "total", "FIXED": "total"}
+    work_modes: ClassVar = {"REMOTE": "remote", "ONSITE": "onsite", "HYBRID": "hybrid"}
     kept_for = timedelta(hours=24)
 
     # OAuthSpider
@@ -81,12 +82,6 @@ query ($filter: MarketplaceJobPostingsSearchFilter, $sort: [MarketplaceJobPostin
   }
 }"""
 
-    @classmethod
-    def check_arguments(cls, arguments: dict[str, Any]) -> None:
-        """Raise `WrongArgument` for a category that is no number, too."""
-        super().check_arguments(arguments)
-        check_category(arguments)
-
     def variables(self, cursor: str) -> dict[str, Any]:
         """All words of the query, and all of the skills."""
         paging = {"first": MOST_ROWS} | ({"after": cursor} if cursor else {})
@@ -105,17 +100,7 @@ query ($filter: MarketplaceJobPostingsSearchFilter, $sort: [MarketplaceJobPostin
 
     def item(self, row: Row, response: Response) -> Project:
         """One job; amounts are of the job's own kind, the others beside them are placeholders."""
-        job = row.get("job") or {}
-        terms, activity = job.get("contractTerms") or {}, job.get("activityStat") or {}
-        posted = row.get("publishedDateTime") or row.get("createdDateTime")
-        posted_at, precision = self.time(posted, response)
-        bid_average = (activity.get("applicationsBidStats") or {}).get("avgRateBid") or {}
-        extra = {
-            "experience_level": (row.get("experienceLevel") or "").lower(),
-            "duration": row.get("durationLabel"),
-            "engagement": row.get("engagement"),
-            "subcategory": row.get("subcategory"),
-        }
+        job = row.get("job")
         return Project(
             platform=self.name,
             external_id=self.row_id(row),
@@ -123,55 +108,46 @@ query ($filter: MarketplaceJobPostingsSearchFilter, $sort: [MarketplaceJobPostin
             title=row["title"],
             description=row.get("description") or None,
             status="open",
-            budget=budget(row, terms.get("contractType")),
+            budget=self.budget(row, at(job, "contractTerms", "contractType")),
             skills=[skill.get("prettyName") or skill["name"] for skill in row.get("skills") or ()],
             category=row.get("category"),
-            work_mode=WORK_MODES.get(terms.get("onSiteType"), "unknown"),
-            posted_at=posted_at,
-            posted_precision=precision,
-            posted_text=posted,
+            work_mode=self.work_modes.get(at(job, "contractTerms", "onSiteType"), "unknown"),
+            **self.posted(row.get("publishedDateTime") or row.get("createdDateTime"), response),
             bid_count=int_or_none(row.get("totalApplicants")),
-            bid_average=decimal_or_none(bid_average.get("rawValue")),
+            bid_average=decimal_or_none(at(job, "activityStat", "applicationsBidStats", "avgRateBid", "rawValue")),
             client=client(row.get("client")),
             expires_at=self.answered_at(response) + self.kept_for,
-            extra={key: value for key, value in extra.items() if value},
+            extra={
+                "experience_level": (row.get("experienceLevel") or "").lower(),
+                "duration": row.get("durationLabel"),
+                "engagement": row.get("engagement"),
+                "subcategory": row.get("subcategory"),
+            },
         )
 
-
-def check_category(arguments: dict[str, Any]) -> None:
-    """Raise `WrongArgument` for a category that is not given by the platform's number of it."""
-    category = str(arguments.get("category") or "").strip()
-    if category and not (category.isascii() and category.isdigit()):
-        raise WrongArgument(
-            f"category={category!r}: give the number that the platform's addresses have as category2_uid, "
-            "such as 531770282580668418"
+    def budget(self, row: Row, contract: str | None) -> Budget:
+        """The budget; where its kind is not told, that of the amounts that are."""
+        fixed, hourly = row.get("amount") or {}, [row.get("hourlyBudgetMin") or {}, row.get("hourlyBudgetMax") or {}]
+        if contract is None and (fixed or any(hourly)):
+            contract = "HOURLY" if any(hourly) else "FIXED"
+        bounds = hourly if contract == "HOURLY" else [fixed, fixed]
+        told = [bound for bound in bounds if decimal_or_none(bound.get("rawValue"))]
+        shown = [bound["displayValue"] for bound in told if bound.get("displayValue")]
+        return budget_of(
+            *(bound.get("rawValue") for bound in bounds),
+            currency=next((bound.get("currency") for bound in told), None),
+            period=self.periods.get(contract),
+            text=" - ".join(shown if contract == "HOURLY" else shown[:1]) or None,
         )
-
-
-def budget(row: Row, contract: str | None) -> Budget:
-    """Return the budget of a job; where its kind is not told, that of the amounts that are."""
-    hourly = [row.get("hourlyBudgetMin") or {}, row.get("hourlyBudgetMax") or {}]
-    if contract is None and (any(hourly) or row.get("amount")):
-        contract = "HOURLY" if any(hourly) else "FIXED"
-    bounds = hourly if contract == "HOURLY" else [row.get("amount") or {}] * 2
-    told = [bound for bound in bounds if decimal_or_none(bound.get("rawValue"))]
-    shown = [bound["displayValue"] for bound in told if bound.get("displayValue")]
-    return budget_of(
-        bounds[0].get("rawValue"),
-        bounds[1].get("rawValue"),
-        currency=next((bound.get("currency") for bound in told), None),
-        period=PERIODS.get(contract),
-        text=" - ".join(shown if contract == "HOURLY" else shown[:1]) or None,
-    )
 
 
 def client(told: Row | None) -> Client | None:
     """Return what is told of a client, by the API or by a page; nobody rated is a rating of 0."""
-    told = told or {}
-    found = Client(
-        country=country_code((told.get("location") or {}).get("country")),
+    if told is None:
+        return None
+    return Client(
+        country=country_code(at(told, "location", "country")),
         rating=decimal_or_none(told.get("totalFeedback")) or None,
         reviews=int_or_none(told.get("totalReviews")),
         verified=VERIFIED.get(told.get("verificationStatus") or told.get("isPaymentVerified")),
-    )
-    return None if found == Client() else found
+    ).or_none()

@@ -6,12 +6,10 @@ import re
 
 from parsel import Selector
 
-from outsourcing_spiders.platforms.html_cards import text_of
-from outsourcing_spiders.platforms.json_rows import Row
+from outsourcing_spiders.platforms.embedded_json import Row, Tiles
+from outsourcing_spiders.platforms.html_cards import text_of, texts_of
 
 # Values of data-test are lists of words.
-TILE = "article[data-ev-job-uid]"
-NOTHING = "[data-test~='NoResults']"
 _TITLE = "a[data-test~='job-tile-title-link'], a[data-test~='UpLink']"
 _TEXTS = {
     "title": _TITLE,
@@ -37,13 +35,7 @@ def tile_row(tile: Selector) -> Row:
     times = (shown["time"] or "").split(", ")
     workload = next((part for part in times if "hrs/week" in part or part.startswith("Hours")), None)
     verified = [word for word in ("verified", "unverified") if tile.css(f"[data-test~='payment-{word}']")]
-    links = tile.css(_TITLE)
-    ciphertexts = re.findall(r"~0[12]\w+", links[0].attrib.get("href", "")) if links else []
-    client = {
-        "location": {"country": (shown["country"] or "").removeprefix("Location ")},
-        "totalFeedback": shown["rating"],
-        "isPaymentVerified": "verified" in verified if verified else None,
-    }
+    ciphertexts = re.findall(r"~0[12]\w+", tile.css(_TITLE).attrib.get("href", ""))
     return shown | {
         "uid": tile.attrib["data-ev-job-uid"],
         "ciphertext": ciphertexts[-1] if ciphertexts else None,
@@ -51,7 +43,19 @@ def tile_row(tile: Selector) -> Row:
         "description": tile.css("[data-test~='JobDescription'] p").xpath("string()").get(),
         "durationLabel": next((part for part in times if part and part != workload), None),
         "workload": workload,
-        "attrs": [{"prettyName": token.xpath("string()").get()} for token in tile.css("[data-test~='token']")],
-        "client": client,
+        "attrs": [{"prettyName": text} for text in texts_of(tile, "[data-test~='token']")],
+        "client": {
+            "location": {"country": (shown["country"] or "").removeprefix("Location ")},
+            "totalFeedback": shown["rating"],
+            "isPaymentVerified": "verified" in verified if verified else None,
+        },
         "featured": bool(tile.css("[data-test~='featured']")),
     }
+
+
+TILES = Tiles(
+    tile="article[data-ev-job-uid]",
+    row=tile_row,
+    nothing="[data-test~='NoResults']",
+    next_page="[data-test~='next-page']",
+)

@@ -1,0 +1,71 @@
+"""Projects whose own page says what the listing leaves out as a JobPosting of schema.org, in JSON-LD."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from scrapy.http import Response, TextResponse
+
+from outsourcing_spiders.items import Project
+from outsourcing_spiders.parsing.embedded import StateMissing, job_postings
+from outsourcing_spiders.parsing.fields import html_to_text, text_or_markup
+from outsourcing_spiders.parsing.text import clean_paragraphs
+from outsourcing_spiders.platforms.details import DetailPagesSpider
+from outsourcing_spiders.platforms.json_rows import Row
+
+__all__ = ["JobPostingSpider", "Row"]
+
+
+class JobPostingSpider(DetailPagesSpider):
+    """Take the description from a project's page, and what the listing left unknown; stands before the listing's base.
+
+    What the data say of pay is not read but the currency: pages fill it in by the year, whatever the job pays.
+    """
+
+    posting_page: ClassVar[str | None] = None
+    """CSS of what every page of a project has, where not all of them hold a posting."""
+    shown_text: ClassVar[str | None] = None
+    """CSS of the text on the page, which is read where there is no posting; it may be cut for visitors."""
+    after_shown_text: ClassVar[str] = ""
+    """What stands after a text that was cut, such as the name of a button."""
+    text_for_members: ClassVar[bool] = False
+    """Whether the text may be for members: its lack is noted as ``login_only`` in `extra`, and is no new layout."""
+
+    def detail(self, item: Project, response: Response) -> Project:
+        """Return the item with what the page says; raises `ValueError` when it is not of the known shape."""
+        if not isinstance(response, TextResponse) or (self.posting_page and not response.css(self.posting_page)):
+            raise ValueError("no project on the page")
+        try:
+            posting = job_postings(response.selector)[0]
+        except StateMissing:
+            if self.shown_text is not None:
+                return self.as_shown(item, response, self.shown_text)
+            if not self.text_for_members:
+                raise
+            posting = {"description": None}
+        return self.with_posting(item, posting, response)
+
+    def with_posting(self, item: Project, posting: Row, response: Response) -> Project:
+        """Return the item with what the posting says."""
+        text = posting.get("description") if self.text_for_members else posting["description"]
+        item.description = clean_paragraphs(text_or_markup(text or "")) or None
+        # Whatever members see beyond it, a visitor sees no more.
+        item.description_complete = True
+        if item.description is None and self.text_for_members:
+            item.extra["login_only"] = ["description"]
+        if posting.get("jobLocationType") == "TELECOMMUTE":
+            item.work_mode = "remote"
+        if item.budget and item.budget.currency is None and (item.budget.minimum or item.budget.maximum):
+            salary = posting.get("baseSalary")
+            item.budget.currency = salary.get("currency") if isinstance(salary, dict) else None
+        if item.posted_at is None and (posted := posting.get("datePosted")):
+            told = self.posted(posted, response)
+            item.posted_at, item.posted_precision = told["posted_at"], told["posted_precision"]
+            item.posted_text = told["posted_text"]
+        return item
+
+    def as_shown(self, item: Project, response: TextResponse, css: str) -> Project:
+        """Return the item with the text that the page shows."""
+        shown = html_to_text(response.css(css)[0]).removesuffix(self.after_shown_text).rstrip()
+        item.description, item.description_complete = shown or None, not shown.endswith("…")
+        return item

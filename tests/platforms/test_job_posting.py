@@ -1,0 +1,111 @@
+"""What the JobPosting of a project's own page adds to what the listing told."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from scrapy.http import HtmlResponse, Request, Response
+
+from outsourcing_spiders.items import Budget, Project
+from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider
+from outsourcing_spiders.platforms.job_posting import JobPostingSpider
+
+TEXT = {"@type": "JobPosting", "description": "<p>One</p><p>Two &amp; three</p>"}
+
+
+class Postings(JobPostingSpider, HtmlCardsSpider):
+    """A platform of postings."""
+
+    name = "postings"
+    access = "public"
+    home = "https://www.example.com"
+    card = "li"
+
+    def listing_request(self, place: int) -> Request:
+        return Request(self.home)
+
+    def row_id(self, row: Any) -> str:
+        return "1"
+
+    def item(self, row: Any, response: Response) -> Project:
+        return listed()
+
+
+class ShownElse(Postings):
+    shown_text = "pre"
+    after_shown_text = "Show more"
+
+
+class ForMembers(Postings):
+    posting_page = "main"
+    text_for_members = True
+
+
+def listed(**fields: Any) -> Project:
+    return Project(platform="postings", external_id="1", url="https://www.example.com/1", title="T",
+                   **{"description": "One…", "description_complete": False} | fields)  # fmt: skip
+
+
+def read(posting: dict[str, Any] | None, body: str = "", spider: type[Postings] = Postings, **fields: Any) -> Project:
+    script = "" if posting is None else f'<script type="application/ld+json">{json.dumps(posting)}</script>'
+    page = HtmlResponse("https://www.example.com/1", body=f"<html>{script}{body}</html>".encode(), encoding="utf-8")
+    return spider().detail(listed(**fields), page)
+
+
+def test_the_text_in_full() -> None:
+    item = read(TEXT)
+    assert (item.description, item.description_complete) == ("One\n\nTwo & three", True)
+    assert (item.work_mode, item.posted_at, item.extra) == ("unknown", None, {})
+
+
+def test_what_the_listing_knows_stays() -> None:
+    posting = TEXT | {"datePosted": "2026-09-01", "baseSalary": {"currency": "USD"}, "jobLocationType": "TELECOMMUTE"}
+    item = read(posting)
+    assert (item.posted_at, item.posted_precision) == (datetime(2026, 9, 1, tzinfo=UTC), "day")
+    assert (item.posted_text, item.work_mode, item.budget) == ("2026-09-01", "remote", None)
+    posted = datetime(2026, 9, 2, tzinfo=UTC)
+    item = read(posting, posted_at=posted, posted_text="then", budget=Budget(minimum=Decimal(5), currency="EUR"))
+    assert (item.posted_at, item.posted_text) == (posted, "then")
+    assert item.budget == Budget(minimum=Decimal(5), currency="EUR")
+
+
+@pytest.mark.parametrize(
+    ("salary", "budget", "currency"),
+    [
+        ({"currency": "USD"}, Budget(minimum=Decimal(5)), "USD"),
+        ({"currency": "USD"}, Budget(period="hour"), None),
+        ("much", Budget(minimum=Decimal(5)), None),
+        (None, Budget(minimum=Decimal(5)), None),
+    ],
+)
+def test_the_currency_of_a_bare_sign(salary: Any, budget: Budget, currency: str | None) -> None:
+    item = read(TEXT | {"baseSalary": salary}, budget=budget)
+    assert item.budget is not None
+    assert item.budget.currency == currency
+
+
+def test_without_a_posting_the_page_is_read() -> None:
+    item = read(None, "<pre>One\ntwo Show more</pre>", ShownElse)
+    assert (item.description, item.description_complete) == ("One\ntwo", True)
+    item = read(None, "<pre>One\ntwo…</pre>", ShownElse)
+    assert (item.description, item.description_complete) == ("One\ntwo…", False)
+
+
+@pytest.mark.parametrize("posting", [None, {"@type": "JobPosting"}, TEXT | {"description": None}])
+def test_a_text_for_members_is_none_and_known_to_be_so(posting: dict[str, Any] | None) -> None:
+    item = read(posting, "<main></main>", ForMembers)
+    assert (item.description, item.description_complete) == (None, True)
+    assert item.extra == {"login_only": ["description"]}
+
+
+@pytest.mark.parametrize(
+    ("posting", "spider"),
+    [(None, Postings), ({"@type": "JobPosting"}, Postings), (None, ShownElse), (TEXT, ForMembers)],
+)
+def test_a_page_of_another_shape_is_an_error(posting: dict[str, Any] | None, spider: type[Postings]) -> None:
+    with pytest.raises((ValueError, LookupError)):
+        read(posting, spider=spider)
