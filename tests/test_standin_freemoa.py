@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from platforms_standins._freemoa_fixtures import FOLDER, answers
+from platforms_standins._freemoa_fixtures import FOLDER, saved
 from platforms_standins._freemoa_projects import ODD
 from platforms_standins.freemoa import COOKIE, NEEDS, FreemoaStandIn, standin_process
 
@@ -386,7 +386,7 @@ def test_unknown_options_are_refused() -> None:
 
 
 async def test_fixtures_are_what_the_site_answers() -> None:
-    made = await answers()
+    made = (await saved()).files
     assert {path.name for path in FOLDER.iterdir()} == set(made) | {"README.md"}
     for name, body in made.items():
         assert (FOLDER / name).read_bytes() == body, name

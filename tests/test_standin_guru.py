@@ -379,11 +379,11 @@ async def test_the_posting_has_the_keys_of_the_real_one(http: aiohttp.ClientSess
 
 
 async def test_the_fixtures_are_what_the_stand_in_answers() -> None:
-    made = await _guru_fixtures.saved()
-    saved = {path.name: path.read_text() for path in _guru_fixtures.FOLDER.iterdir() if path.name != "README.md"}
+    made = (await _guru_fixtures.saved()).files
+    saved = {path.name: path.read_bytes() for path in _guru_fixtures.FOLDER.iterdir() if path.name != "README.md"}
     assert saved.keys() == made.keys()
-    for name, text in made.items():
-        assert saved[name] == text, name
+    for name, body in made.items():
+        assert saved[name] == body, name
 
 
 async def test_process(http: aiohttp.ClientSession) -> None:

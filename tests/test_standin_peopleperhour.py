@@ -348,11 +348,11 @@ def test_ages_are_those_of_the_real_cards(captured: JSON) -> None:
 
 async def test_the_fixtures_are_what_the_stand_in_answers() -> None:
     folder = _peopleperhour_fixtures.FOLDER
-    made = await _peopleperhour_fixtures.saved()
-    saved = {path.name: path.read_text() for path in folder.iterdir() if path.name != "README.md"}
+    made = (await _peopleperhour_fixtures.saved()).files
+    saved = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "README.md"}
     assert saved.keys() == made.keys()
-    for name, text in made.items():
-        assert saved[name] == text, name
+    for name, body in made.items():
+        assert saved[name] == body, name
 
 
 async def test_process(http: aiohttp.ClientSession) -> None:

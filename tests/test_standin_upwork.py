@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from platforms_standins._upwork_fixtures import FOLDER, SEARCH, answers, variables
+from platforms_standins._upwork_fixtures import FOLDER, SEARCH, saved, variables
 from platforms_standins._upwork_graphql import NOT_PERMITTED
 from platforms_standins._upwork_odd import ODD
 from platforms_standins._upwork_reader import comparable, read_node
@@ -301,7 +301,7 @@ async def test_faults_from_a_place_on(http: Http, site: UpworkStandIn) -> None:
 
 
 async def test_fixtures_are_what_the_site_answers() -> None:
-    made = await answers()
+    made = (await saved()).files
     assert {path.name for path in FOLDER.iterdir()} == set(made) | {"README.md"}
     for name, body in made.items():
         assert (FOLDER / name).read_bytes() == body, name

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from lzstring import LZString
 from parsel import Selector
-from platforms_standins._wishket_fixtures import FOLDER, answers
+from platforms_standins._wishket_fixtures import FOLDER, saved
 from platforms_standins._wishket_projects import ODD
 from platforms_standins.wishket import WishketStandIn, packed, query_of, standin_process
 from yarl import URL
@@ -398,7 +398,7 @@ async def test_the_clock_moves_the_deadlines(http: aiohttp.ClientSession) -> Non
 
 
 async def test_fixtures_are_what_the_site_answers() -> None:
-    made = await answers()
+    made = (await saved()).files
     assert {path.name for path in FOLDER.iterdir()} == set(made) | {"README.md"}
     for name, body in made.items():
         assert (FOLDER / name).read_bytes() == body, name

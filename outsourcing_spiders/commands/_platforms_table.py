@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,9 @@ _UNLIMITED = 1_000_000
 _TERMS = 72
 """Characters of the terms in a table that is not on a terminal."""
 _LEAST_TERMS = 24
+_LEAST_READS = 16
+_FINDINGS = 3
+"""Things that are told of the health of a platform in a table."""
 _DAY = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 _PERMISSION = {
     "not needed": "not needed",
@@ -87,6 +90,16 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Row:
+    """A line of ``scrapy list``; `platform` is ``None`` for a spider that is none of ours."""
+
+    name: str
+    platform: Platform | None
+    needs: list[str]
+    reads: str
+
+
 def to_json(report: Report) -> str:
     """Return the report as a JSON object; what ``database.known`` does not name is null or empty for that."""
     platforms = []
@@ -129,6 +142,23 @@ def in_full(report: Report) -> str:
     return _printed(console, table, report.notes)
 
 
+def as_list(rows: Sequence[Row]) -> str:
+    """Return a line for each spider; on a terminal what it reads, and what it needs, is wrapped where it has to be."""
+    console = _console()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    # Names of settings are to be copied: they stay whole where there is room for them.
+    longest = max((len(word) for row in rows for need in row.needs for word in need.split()), default=0)
+    room = console.width - max((len(row.name) for row in rows), default=0) - len("permission") - longest - 6
+    for name in ("Spider", "Access", "Needs", "Reads"):
+        is_narrow, most = name in ("Spider", "Access"), room if name == "Reads" and room >= _LEAST_READS else None
+        table.add_column(name, no_wrap=is_narrow, overflow="fold", max_width=most)
+    for row in rows:
+        access = _access(row.platform, "\n" if console.is_terminal else " ") if row.platform else Text("-")
+        style = _state_style(row.platform) if row.platform else ""
+        table.add_row(row.name, access, Text(", ".join(row.needs) or "-", style), Text(row.reads))
+    return _printed(console, table, [])
+
+
 def _console() -> Console:
     console = Console(markup=False, highlight=False, emoji=False)
     if console.is_terminal:
@@ -163,6 +193,8 @@ def _table(report: Report, *, brief: bool, room: int = 0, without: Collection[st
         columns["Projects"] = lambda platform: Text(_count(platform.stored))
     if "blocks" in known and not (brief and not any(platform.stored.blocks for platform in report.platforms)):
         columns["Blocked"] = lambda platform: Text(_blocked(platform, at, brief=brief), "red")
+    if "findings" in known and not (brief and not any(platform.stored.findings for platform in report.platforms)):
+        columns["Health"] = lambda platform: _health(platform.stored, gap)
     columns["Terms"] = lambda platform: Text(_terms(platform, room))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
@@ -236,6 +268,18 @@ def _block(block: HostBlock, at: datetime, *, brief: bool) -> str:
     return since + ("\n" if brief else " ") + state
 
 
+def _health(stored: PlatformOverview, gap: str) -> Text:
+    """Say what is not as it was, each thing once, and since when."""
+    if not stored.findings:
+        return Text("-" if stored.last_run is None else "ok" if stored.compared else "too few crawls")
+    since: dict[str, datetime] = {}
+    for finding in stored.findings:
+        since[finding.what] = min(finding.since, since.get(finding.what, finding.since))
+    told = [f"{what} since {day:%Y-%m-%d}" for what, day in since.items()]
+    more = [f"{len(told) - _FINDINGS} more"] if len(told) > _FINDINGS else []
+    return Text(f",{gap}".join(told[:_FINDINGS] + more), "yellow")
+
+
 def _terms(platform: Platform, room: int) -> str:
     """Return the beginning of the terms and the day on which they were read."""
     if not platform.terms:
@@ -267,6 +311,13 @@ def _facts(platform: Platform, report: Report) -> Iterator[tuple[str, str]]:
         yield "Newest project", _newest(stored, at, brief=False)
         if stored.newest_posted_at and stored.newest_first_seen_at:
             yield "First seen", _moment(stored.newest_first_seen_at, at, brief=False)
+    if "findings" in known and not stored.findings:
+        yield "Health", str(_health(stored, " "))
+    for finding in stored.findings:
+        kept = f"; page kept: scrapy db pages {finding.page}" if finding.page is not None else ""
+        asked = "" if finding.listing == "{}" else f", asked for {finding.listing}"
+        since = _moment(finding.since, at, brief=False)
+        yield "Health", f"{finding.finding}; since {since}, run {finding.run}{asked}{kept}"
     if "blocks" in known and not stored.blocks:
         yield "Blocked", "no"
     for block in stored.blocks:

@@ -1,19 +1,166 @@
-"""`scrapy check` as it is, without storing: no database is touched."""
+"""``scrapy check``: read the fixtures of spiders again, and run the contracts in their docstrings.
+
+Exit codes: 0; 1 when a fixture gives something else than is saved, or a contract fails; 2 for a wrong command line.
+Nothing is asked of a platform, but for docstring contracts with ``@url``, as Scrapy's are.
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+from unittest import TextTestRunner
 
+from scrapy import Spider
 from scrapy.commands import check
+from scrapy.contracts import ContractsManager
+from scrapy.utils.conf import build_component_list
+from scrapy.utils.misc import load_object, set_environ
 
+from outsourcing_spiders.commands._one_page import spider_named
 from outsourcing_spiders.commands._preparation import prepare, store_nothing
+from outsourcing_spiders.outcomes import WrongArgument
+
+if TYPE_CHECKING:
+    from outsourcing_spiders.debugging.contracts import Finding
+
+_ANSWERS = "outsourcing_spiders.debugging.contracts.SavedAnswers"
 
 
 class Command(check.Command):
-    """Check the contracts in the docstrings of spiders."""
+    """Check spiders against their fixtures and their contracts."""
+
+    def syntax(self) -> str:
+        """Return what follows the command's name."""
+        return "[options] [SPIDER ...]"
+
+    def short_desc(self) -> str:
+        """Say in one line what it does."""
+        return "Check spiders against their fixtures and contracts, without a network"
+
+    def long_desc(self) -> str:
+        """Say what is checked."""
+        return (
+            "Read the saved answers of each SPIDER (default: of all; tests/fixtures/SPIDER) as a crawl would, and "
+            "compare the items with those that are saved beside them. Then run the contracts in the docstrings of "
+            "its callbacks; @fixture NAME gives them a saved answer instead of @url. Nothing is stored."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Declare what the command takes."""
+        super().add_options(parser)
+        parser.add_argument("--folder", metavar="FOLDER", help="where the fixtures are (default: tests/fixtures)")
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
         store_nothing(self.settings)
         super().process_options(args, opts)
-        prepare(self.settings)
+        settings = prepare(self.settings)
+        settings.set("DOWNLOADER_MIDDLEWARES", settings.getdict("DOWNLOADER_MIDDLEWARES") | {_ANSWERS: 0}, "cmdline")
+        if opts.folder:
+            settings.set("FIXTURES_FOLDER", opts.folder, "cmdline")
+
+    def run(self, args: list[str], opts: argparse.Namespace) -> None:
+        """Check, and say what differs."""
+        assert self.crawler_process is not None
+        loader = self.crawler_process.spider_loader
+        try:
+            spiders = [spider_named(loader, name) for name in args or sorted(loader.list())]
+        except WrongArgument as error:
+            sys.stderr.write(f"scrapy check: {error}\n")
+            self.exitcode = 2
+            return
+        contracts = self._contracts()
+        if opts.list:
+            self._list(spiders, contracts, opts)
+            return
+        runner = TextTestRunner(verbosity=2 if opts.verbose else 0)
+        result = check.TextTestResult(runner.stream, runner.descriptions, runner.verbosity)
+        began = time.monotonic()
+        failed = [self._fixtures_of(spidercls, result, opts) for spidercls in spiders]
+        self._run_contracts(spiders, contracts, result, opts)
+        result.printErrors()
+        # Told above, field by field.
+        result.failures += [found for each in failed for found in each]
+        result.printSummary(began, time.monotonic())
+        self.exitcode = int(not result.wasSuccessful() or self.crawler_process.bootstrap_failed)
+
+    def _contracts(self) -> ContractsManager:
+        assert self.settings is not None
+        names = build_component_list(self.settings.get_component_priority_dict_with_base("SPIDER_CONTRACTS"))
+        return ContractsManager(load_object(name) for name in names)
+
+    def _findings(self, spidercls: type[Spider], opts: argparse.Namespace) -> list[Finding]:
+        # Scrapy imports the modules of all commands for each of them.
+        from outsourcing_spiders.debugging.contracts import check_fixtures
+        from outsourcing_spiders.platforms.listing import ListingSpider
+
+        if not issubclass(spidercls, ListingSpider):
+            return []
+        assert self.settings is not None
+        return list(check_fixtures(spidercls, self.settings, every_value=opts.verbose))
+
+    def _fixtures_of(
+        self, spidercls: type[Spider], result: check.TextTestResult, opts: argparse.Namespace
+    ) -> list[tuple[Any, str]]:
+        from outsourcing_spiders.debugging.contracts import FixtureCase
+
+        findings = self._findings(spidercls, opts)
+        failed = []
+        for finding in findings:
+            case = FixtureCase(finding)
+            result.startTest(case)
+            if finding.said:
+                failed.append((case, "\n".join(finding.said)))
+            else:
+                result.addSuccess(case)
+        lines = [_summary(spidercls.name, findings)]
+        for finding in findings:
+            if finding.said:
+                lines += [f"  {finding.fixture}", *(f"    {line}" for line in finding.said)]
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+        return failed
+
+    def _run_contracts(
+        self,
+        spiders: list[type[Spider]],
+        contracts: ContractsManager,
+        result: check.TextTestResult,
+        opts: argparse.Namespace,
+    ) -> None:
+        async def start(self: Spider) -> AsyncIterator[Any]:
+            for request in contracts.from_spider(self, result):
+                if request is not None:
+                    yield request
+
+        assert self.crawler_process is not None
+        tested = [spidercls for spidercls in spiders if contracts.tested_methods_from_spidercls(spidercls)]
+        with set_environ(SCRAPY_CHECK="true"):
+            for spidercls in tested:
+                spidercls.start = start  # type: ignore[method-assign]
+                self.crawler_process.crawl(spidercls, **opts.spargs)
+            if tested:
+                self.crawler_process.start()
+
+    def _list(self, spiders: list[type[Spider]], contracts: ContractsManager, opts: argparse.Namespace) -> None:
+        for spidercls in spiders:
+            methods = sorted(contracts.tested_methods_from_spidercls(spidercls))
+            lines = [f"  * {method}" for method in methods]
+            lines += [f"  * {found.callback} @fixture {found.fixture}" for found in self._findings(spidercls, opts)]
+            if lines or opts.verbose:
+                sys.stdout.write("\n".join([spidercls.name, *lines]) + "\n")
+
+
+def _summary(name: str, findings: list[Finding]) -> str:
+    if not findings:
+        return f"{name}: no fixtures; save an answer: scrapy capture {name}"
+    items, bad = sum(finding.items for finding in findings), sum(bool(finding.said) for finding in findings)
+    told = f"{_plural(len(findings), 'fixture')}, {_plural(items, 'item')}"
+    return f"{name}: {told}, {f'{bad} of them not as saved' if bad else 'ok'}"
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""`scrapy parse` without storing: no database is touched; with ``--pipelines``, items are cleaned all the same."""
+"""`scrapy parse` without storing: no database is touched. Each item is shown as `scrapy shell` explains it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ import asyncio
 import logging
 import sys
 import warnings
-from typing import Any
+from collections.abc import AsyncIterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, cast
 
+from scrapy import Request, Spider
 from scrapy.commands import parse
-from scrapy.exceptions import DropItem, ScrapyDeprecationWarning
+from scrapy.exceptions import DropItem, ScrapyDeprecationWarning, UsageError
+from scrapy.http import Response
 
 from outsourcing_spiders.commands._preparation import prepare, store_nothing
 from outsourcing_spiders.extensions.log_redaction import hide
-from outsourcing_spiders.outcomes import WrongArgument
+from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
 logger = logging.getLogger(__name__)
 
@@ -22,27 +27,185 @@ logger = logging.getLogger(__name__)
 class Command(parse.Command):
     """Run a callback on one page and print what it makes of it."""
 
+    _saved: Any = None
+    """The answer that was saved, where a file is read."""
+
+    def syntax(self) -> str:
+        """Return what follows the command's name."""
+        return "[options] [ADDRESS | FILE]"
+
+    def short_desc(self) -> str:
+        """Say in one line what it does."""
+        return "Print what a spider makes of a page: each field, and where it came from"
+
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
         store_nothing(self.settings)
         super().process_options(args, opts)
         prepare(self.settings)
         self._pending: set[asyncio.Task[None]] = set()
+        self._pages: list[tuple[Response, Any, bool]] = []
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Refuse wrong arguments in one sentence, then parse."""
+        """Parse a page; wrong arguments, and a platform that must permit it, are told in one sentence."""
+        from outsourcing_spiders.debugging.answers import spider_of_address, spider_of_file
+
         # It is Scrapy's own callback that returns one.
         warnings.filterwarnings("ignore", message=".*returned a Deferred", category=ScrapyDeprecationWarning)
+        if len(args) > 1:
+            raise UsageError
         assert self.crawler_process is not None
         loader = self.crawler_process.spider_loader
+        source = args[0] if args else None
+        file = Path(source) if source and Path(source).is_file() else None
+        name = opts.spider
+        if name is None and source is not None:
+            name = spider_of_file(loader, file) if file else spider_of_address(loader, source)
         try:
-            if opts.spider in loader.list():
-                loader.load(opts.spider)(**opts.spargs)
-        except WrongArgument as error:
-            self.exitcode = 2
+            if name is None or not self._parse(name, source, file, opts):
+                super().run(args, opts)
+        except Outcome as error:
+            self.exitcode = 2 if isinstance(error, WrongArgument) else 1
             sys.stderr.write(hide(f"scrapy parse: {error}\n"))
+
+    def _parse(self, name: str, source: str | None, file: Path | None, opts: argparse.Namespace) -> bool:
+        """Parse a page of a listing's spider; return whether it is one."""
+        from outsourcing_spiders.commands._one_page import load, spider_named
+        from outsourcing_spiders.debugging.answers import take_way_in
+        from outsourcing_spiders.middlewares.permission import missing_permission, permitted_platforms
+        from outsourcing_spiders.platforms.listing import ListingSpider
+
+        assert self.crawler_process is not None
+        settings = self.crawler_process.settings
+        found = spider_named(self.crawler_process.spider_loader, name)
+        if not issubclass(found, ListingSpider):
+            return False
+        spidercls: type[ListingSpider[Any]] = found
+        if file is not None:
+            self._saved = load(settings, spidercls, file, arguments=opts.spargs, place=None, detail=False)
+            way_in = self._saved.meta.way_in
+            take_way_in(settings, spidercls, way_in if isinstance(way_in, str) else None)
+            opts.spargs = self._saved.meta.arguments or opts.spargs
+        way = cast("type[ListingSpider[Any]]", spidercls.way_in(settings))
+        own: Any = way(**opts.spargs)
+        if file is None:
+            problem = missing_permission(way, source or own.base_url, permitted_platforms(settings))
+            if problem is not None:
+                raise problem
+        address = file.resolve().as_uri() if file else source
+        self.spidercls = self._starting(way, address, opts)
+        if opts.depth > 0:
+            self.start_parsing(address or own.base_url, opts)
+            self.exitcode = self.exitcode or int(not self.first_response)
+            self.print_results(opts)
+        return True
+
+    def _starting(self, spidercls: type[Spider], address: str | None, opts: argparse.Namespace) -> type[Spider]:
+        """Return the spider, asking for this page alone, with all that has to be asked for before it."""
+        from outsourcing_spiders.debugging.answers import is_first_page, request_for
+
+        command, begin = self, spidercls.start
+
+        async def start(spider: Any) -> AsyncIterator[Any]:
+            if command._saved is not None:
+                yield command.prepare_request(spider, Request(cast("str", address), dont_filter=True), opts)
+            elif address is not None and (request := request_for(spider, address)) is not None:
+                yield command.prepare_request(spider, request, opts)
+            else:
+                instead = None if is_first_page(spider, address) else address
+                async for first in begin(spider):
+                    yield command._step(spider, first, instead, opts)
+
+        return type(spidercls.__name__, (spidercls,), {"start": start, "__doc__": spidercls.__doc__})
+
+    def _step(self, spider: Any, request: Request, address: str | None, opts: argparse.Namespace) -> Request:
+        """Return a request on the way to the listing, or the one for the listing itself."""
+        if request.callback == spider.parse:
+            return self.prepare_request(spider, request.replace(url=address) if address else request, opts)
+        callback: Any = request.callback
+
+        def step(response: Response, **arguments: Any) -> list[Any]:
+            return [
+                self._step(spider, found, address, opts) if isinstance(found, Request) else found
+                for found in callback(response, **arguments) or ()
+            ]
+
+        return request.replace(callback=step)
+
+    def prepare_request(self, spider: Spider, request: Request, opts: argparse.Namespace) -> Request:
+        """Have the page read by the callback that was asked for, or by that of its kind."""
+        self._chosen = opts.callback
+        return super().prepare_request(spider, request.replace(callback=None) if opts.callback else request, opts)
+
+    def run_callback(self, response: Response, callback: Any, cb_kwargs: dict[str, Any] | None = None) -> Any:
+        """Read the page; that of a project is read as such."""
+        from outsourcing_spiders.debugging import fixtures
+        from outsourcing_spiders.debugging.answers import is_detail_page, rows_of
+
+        spider: Any = self.pcrawler.spider
+        listed, is_detail = (cb_kwargs or {}).get("item"), False
+        if self._saved is not None:
+            meta = self._saved.meta
+            saved, sent = fixtures.answer(meta, self._saved.body), response.request
+            assert sent is not None
+            response = saved.replace(request=sent.replace(url=meta.address, cb_kwargs={}))
+            cb_kwargs = {}
+            if meta.place is not None and isinstance(meta.place, (int, str)):
+                response.request.cb_kwargs["place"] = meta.place  # type: ignore[union-attr]
+            listed = fixtures.from_json(meta.item) if isinstance(meta.item, dict) else None
+            is_detail = meta.read_by == "detail"
+        if callback == spider.parse and not self._chosen:
+            rows = [] if is_detail else rows_of(spider, response)[0]
+            is_detail = is_detail or (not rows and is_detail_page(spider, response))
+            if is_detail:
+                callback, cb_kwargs = spider.parse_detail, {"item": deepcopy(listed)} if listed else {}
+        elif getattr(spider, "parse_detail", None) == callback:
+            is_detail = True
+        self._pages.append((response, listed, is_detail))
+        return super().run_callback(response, callback, cb_kwargs)
+
+    def print_items(self, lvl: int | None = None, colour: bool = True) -> None:
+        """Print each project as a table; other items as Scrapy does."""
+        from outsourcing_spiders.items import Project
+
+        items = self.items.get(lvl, []) if lvl is not None else [item for some in self.items.values() for item in some]
+        if not self._pages or not all(isinstance(item, Project) for item in items):
+            super().print_items(lvl, colour)
             return
-        super().run(args, opts)
+        self._say("# Scraped Items  " + "-" * 60)
+        explanations, others = self._explained({item.external_id for item in items})
+        for item in items:
+            self._say(f"\n{item.external_id}  {item.title}\n{explanations.get(item.external_id, item)!r}")
+        if others:
+            self._say("\n# Rows without an item  " + "-" * 53)
+            for line in others:
+                self._say(line)
+
+    def _explained(self, wanted: set[str]) -> tuple[dict[str, Any], list[str]]:
+        """Return the explanations of items by their ids, and a line for each row that gave none."""
+        from outsourcing_spiders.debugging.answers import rows_of
+        from outsourcing_spiders.debugging.explanation import brief, explain_detail, explain_row
+        from outsourcing_spiders.items import Project
+
+        spider: Any = self.pcrawler.spider
+        found: dict[str, Any] = {}
+        others = []
+        for response, listed, is_detail in self._pages:
+            if is_detail:
+                url = response.url
+                item = listed or Project(platform=spider.name, external_id=url, url=url, title="")
+                found[item.external_id] = explain_detail(spider, item, response)
+                continue
+            for number, row in enumerate(rows_of(spider, response)[0]):
+                identity, said = brief(spider, row, response)
+                if identity in wanted:
+                    found[identity] = explain_row(spider, row, response)
+                else:
+                    others.append(f"{number:>3}  {identity:<12}  {said}")
+        return found, others
+
+    def _say(self, text: str) -> None:
+        sys.stdout.write(f"{text}\n")
 
     def scraped_data(self, args: tuple[Any, ...]) -> list[Any]:
         """Send items through the pipelines; one that is refused is named with the reason, and not shown.

@@ -1,33 +1,148 @@
-"""`scrapy shell` without storing: no database is touched."""
+"""`scrapy shell` with a spider's own parsers, without storing: no database is touched."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import Any
 
 from scrapy.commands import shell
+from scrapy.exceptions import UsageError
+from scrapy.utils.conf import arglist_to_dict
 
 from outsourcing_spiders.commands._preparation import prepare, show_blocks, store_nothing
+from outsourcing_spiders.extensions.log_redaction import hide
+from outsourcing_spiders.outcomes import Outcome, WrongArgument
+
+_PATIENCE = 60.0
 
 
 class Command(shell.Command):
     """Look at an answer in a Python console."""
+
+    def syntax(self) -> str:
+        """Return what follows the command's name."""
+        return "[options] [ADDRESS | FILE]"
+
+    def short_desc(self) -> str:
+        """Say in one line what it does."""
+        return "Look at a page with a spider's own parsers: rows, item(row), explain(row)"
+
+    def long_desc(self) -> str:
+        """Say what it shows."""
+        return (
+            "Look at a live page, or at a saved one, in a Python console: rows, item(row), explain(row), detail(item). "
+            "It asks as the spider would (its headers, pace, browser, robots.txt; no database). With --spider and "
+            "without ADDRESS: the first page of the spider's listing."
+        )
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Declare what the command takes."""
+        super().add_options(parser)
+        add = parser.add_argument
+        add("-a", dest="spargs", action="append", default=[], metavar="NAME=VALUE", help="set spider argument")
+        add(
+            "--timeout",
+            type=float,
+            default=_PATIENCE,
+            metavar="SECONDS",
+            help="how long an answer is waited for (default: %(default).0f)",
+        )
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
         store_nothing(self.settings)
         show_blocks(self.settings)
         super().process_options(args, opts)
+        try:
+            opts.spargs = arglist_to_dict(opts.spargs)
+        except ValueError:
+            raise UsageError("Invalid -a value, use -a NAME=VALUE", print_help=False) from None
+        if opts.timeout <= 0:
+            raise UsageError("--timeout takes a number of seconds above 0", print_help=False)
         prepare(self.settings)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Open the console; a saved answer belongs to the spider that its path names, or to the only one."""
-        # Scrapy finds the spider of an address by its host, and a file has none.
-        if args and not opts.spider and Path(args[0]).is_file():
-            assert self.crawler_process is not None
-            names = self.crawler_process.spider_loader.list()
-            path = Path(args[0]).resolve()
-            named = [name for name in names if name in path.parent.parts or path.name.startswith(name)]
-            if len(found := named or names) == 1:
-                opts.spider = found[0]
-        super().run(args, opts)
+        """Open the console; a saved page belongs to the spider that its path names, an address to its host's."""
+        from outsourcing_spiders.debugging.answers import spider_of_address, spider_of_file
+
+        if len(args) > 1:
+            raise UsageError
+        assert self.crawler_process is not None
+        loader = self.crawler_process.spider_loader
+        source = args[0] if args else None
+        file = Path(source) if source and Path(source).is_file() else None
+        name = opts.spider
+        if name is None and source is not None:
+            name = spider_of_file(loader, file) if file else spider_of_address(loader, source)
+        try:
+            if name is None or not self._look(name, source, file, opts):
+                opts.spider = name
+                super().run(args, opts)
+        except Outcome as error:
+            self.exitcode = 2 if isinstance(error, WrongArgument) else 1
+            sys.stderr.write(hide(f"scrapy shell: {error}\n"))
+
+    def _look(self, name: str, source: str | None, file: Path | None, opts: argparse.Namespace) -> bool:
+        """Open the console of a spider; return whether it is one that reads a listing."""
+        from scrapy.utils.url import add_http_if_no_scheme
+
+        from outsourcing_spiders.commands._one_page import load, spider_named
+        from outsourcing_spiders.debugging import fixtures
+        from outsourcing_spiders.debugging.answers import take_way_in
+        from outsourcing_spiders.debugging.console import SpiderShell
+        from outsourcing_spiders.middlewares.permission import missing_permission, permitted_platforms
+        from outsourcing_spiders.platforms.listing import ListingSpider
+
+        process: Any = self.crawler_process
+        found = spider_named(process.spider_loader, name)
+        if not issubclass(found, ListingSpider):
+            return False
+        spidercls: type[ListingSpider[Any]] = found
+        crawler = process._create_crawler(spidercls)
+        saved = None
+        if file is not None:
+            arguments = {"arguments": opts.spargs, "place": None, "detail": False}
+            saved = load(crawler.settings, spidercls, file, **arguments)
+            way_in = saved.meta.way_in
+            take_way_in(crawler.settings, spidercls, way_in if isinstance(way_in, str) else None)
+        crawler._apply_settings()
+        spider = crawler.spider = crawler._create_spider(**((saved and saved.meta.arguments) or opts.spargs))
+        address = None if file or source is None else add_http_if_no_scheme(source)
+        if file is None:
+            problem = missing_permission(
+                type(spider), address or spider.base_url, permitted_platforms(crawler.settings)
+            )
+            if problem is not None:
+                raise problem
+        console = SpiderShell(crawler, self._run_engine, self._stop_engine, patience=opts.timeout, code=opts.code)
+        if saved is not None:
+            meta = saved.meta
+            listed = fixtures.from_json(meta.item) if isinstance(meta.item, dict) else None
+            answer = fixtures.answer(meta, saved.body)
+            console.show(answer, listed=listed, is_detail=meta.read_by == "detail")
+        else:
+            console.fetch(address, redirect=not opts.no_redirect)
+        try:
+            if console.problem is None or not opts.code:
+                console.run()
+            else:
+                self.exitcode = 1
+        finally:
+            console.leave(self.exitcode)
+        return True
+
+    def _run_engine(self) -> None:
+        process: Any = self.crawler_process
+        process.start(stop_after_crawl=False, install_signal_handlers=False)
+
+    def _stop_engine(self) -> None:
+        process: Any = self.crawler_process
+        if process.settings.getbool("TWISTED_REACTOR_ENABLED"):
+            from twisted.internet import reactor
+
+            running: Any = reactor
+            running.callFromThread(running.stop)
+        else:
+            process._reactorless_loop.call_soon_threadsafe(process._reactorless_main_task.cancel)

@@ -142,7 +142,10 @@ def filled(database_url: str) -> str:
                 ('bastion', now() - interval '2 days', now() - interval '2 days', 'blocked', 0, 0, '{}');
             INSERT INTO platform_blocks (spider, host, reason, message, blocked_since, retry_at, times) VALUES
                 ('bastion', 'bastion.example', 'blocked', 'a challenge', now() - interval '2 days', '2999-01-01Z', 3),
-                ('bastion', '127.0.0.1:8000', 'rate_limited', 'slowly', now() - interval '2 days', now(), 1)
+                ('bastion', '127.0.0.1:8000', 'rate_limited', 'slowly', now() - interval '2 days', now(), 1);
+            INSERT INTO crawl_runs (spider, started_at, finished_at, reason, items_scraped, written, listing, stats)
+            SELECT 'atoll', now() - interval '3 days', now() - interval '3 days', 'up_to_date', 20, 1, '{}',
+                '{"health": {"reader": "Atoll"}}' FROM generate_series(1, 4)
             """
         )
         await connection.close()
@@ -228,6 +231,7 @@ def test_the_table_says_how_it_stands(platforms: Platforms, filled: str) -> None
         rows["bastion"]["Blocked"],
     )
     assert rows["atoll"]["Blocked"] == "-"
+    assert [row["Health"] for row in rows.values()] == ["ok", "too few crawls", "-"]
     assert not said.out.endswith("\n\n")
 
 
@@ -254,7 +258,7 @@ def test_one_platform_is_told_in_full(platforms: Platforms, filled: str) -> None
 
 def test_json_is_in_full(platforms: Platforms, filled: str) -> None:
     found = json.loads(platforms("--json", url=filled, token=SECRET).out)
-    assert found["database"] == {"schema": "current", "known": ["crawls", "projects", "blocks"]}
+    assert found["database"] == {"schema": "current", "known": ["crawls", "projects", "blocks", "findings"]}
     assert found["notes"] == []
     atoll, bastion, common = found["platforms"]
     assert (atoll["name"], atoll["access"], atoll["permission"]) == ("atoll", "api", "not needed")
@@ -262,9 +266,71 @@ def test_json_is_in_full(platforms: Platforms, filled: str) -> None:
     assert (atoll["terms_read_on"], atoll["browser"]) == ("2026-09-22", False)
     assert (atoll["projects"], atoll["projects_exact"], atoll["last_run"]["reason"]) == (1200, True, "finished")
     assert datetime.now(UTC) - datetime.fromisoformat(atoll["newest_posted_at"]) > timedelta(hours=3)
+    assert [(platform["compared"], platform["findings"]) for platform in found["platforms"]] == [
+        (True, []),
+        (False, []),
+        (False, []),
+    ]
     assert (bastion["permission"], bastion["browser"], bastion["newest_posted_at"]) == ("missing", True, None)
     assert [block["times"] for block in bastion["blocks"]] == [1, 3]
     assert (common["projects"], common["last_run"], common["blocks"], common["terms"]) == (0, None, [], None)
+
+
+@pytest.fixture
+def unwell(filled: str) -> str:
+    """DATABASE_URL of a database in which a platform is not as it was."""
+
+    async def fill() -> None:
+        connection = await asyncpg.connect(normalize_url(filled))
+        await connection.execute(
+            """
+            INSERT INTO kept_pages (spider, url, status, headers, body, body_size, reason, finding, kept_at)
+            VALUES ('atoll', 'https://www.atoll.example', 200, '{}', '', 0, 'layout_changed', '-', now());
+            INSERT INTO platform_health
+                (spider, listing, reader, subject, kind, finding, since, since_run_id, page_id, resolved_at)
+            VALUES
+                ('atoll', '{}', 'Atoll', 'field:budget', 'vanished',
+                    '`budget` vanished: in 0 of 50 rows, before in 96 %',
+                    '2026-03-01 14:02Z', 812, (SELECT max(id) FROM kept_pages), NULL),
+                ('atoll', '{"query":"x"}', 'Atoll', 'field:budget', 'vanished', 'likewise',
+                    '2026-03-02Z', 813, NULL, NULL),
+                ('atoll', '{}', 'Atoll', 'rejected', 'rejected', 'more', '2026-03-03Z', 814, NULL, NULL),
+                ('atoll', '{}', 'Atoll', 'slow', 'slow', 'slow', '2026-02-01Z', 700, NULL, '2026-02-02Z')
+            """
+        )
+        await connection.close()
+
+    asyncio.run(fill())
+    return filled
+
+
+def test_what_is_not_as_it_was_is_told_with_its_day(
+    platforms: Platforms, unwell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = platforms(url=unwell).rows
+    assert rows["atoll"]["Health"] == "more rejected since 2026-03-03, budget vanished since 2026-03-01"
+    assert rows["common"]["Health"] == "-"
+    lines = [line for line in platforms("atoll", url=unwell).out.splitlines() if line.startswith("Health")]
+    assert [re.sub(r"\s{2,}|\(.*? ago\)", "|", line) for line in lines] == [
+        "Health|more; since 2026-03-03 00:00:00Z |, run 814",
+        'Health|likewise; since 2026-03-02 00:00:00Z |, run 813, asked for {"query":"x"}',
+        "Health|`budget` vanished: in 0 of 50 rows, before in 96 %; since 2026-03-01 14:02:00Z |, run 812"
+        "; page kept: scrapy db pages 1",
+    ]
+    atoll = json.loads(platforms("--json", url=unwell).out)["platforms"][0]
+    assert atoll["compared"] is True
+    assert atoll["findings"][-1] == {
+        "what": "budget vanished",
+        "finding": "`budget` vanished: in 0 of 50 rows, before in 96 %",
+        "since": "2026-03-01T14:02:00Z",
+        "run": 812,
+        "page": 1,
+        "listing": "{}",
+    }
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "budget vanished since 2026-03-01" in platforms(url=unwell).out
 
 
 def test_an_older_schema_is_neither_a_problem_nor_changed(platforms: Platforms, filled: str) -> None:
@@ -275,7 +341,7 @@ def test_an_older_schema_is_neither_a_problem_nor_changed(platforms: Platforms, 
         finally:
             await connection.close()
 
-    asyncio.run(asked("DROP TABLE platform_blocks", "UPDATE alembic_version SET version_num = '0001'"))
+    asyncio.run(asked("DROP TABLE platform_blocks, platform_health", "UPDATE alembic_version SET version_num = '0001'"))
     said = platforms(url=filled)
     assert "Blocked" not in said.rows["bastion"]
     assert said.rows["bastion"]["Projects"] == "1,200"

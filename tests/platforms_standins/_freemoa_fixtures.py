@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 
 if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])
 
-from platforms_standins._server import JSON
+from platforms_standins._saved_fixtures import SavedFixtures
 from platforms_standins.freemoa import FreemoaStandIn
+
+from outsourcing_spiders.outcomes import CloseReason
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "freemoa"
 #: Monday, 21 September 2026 14:13:20 GMT, 23:13 in Korea.
@@ -33,13 +36,9 @@ ODD_PAGE = (
 )
 
 
-def items(stored: list[JSON]) -> bytes:
-    """Return what a perfect reader stores as the text of an items file."""
-    return json.dumps(stored, default=str, ensure_ascii=False, indent=1).encode() + b"\n"
-
-
-async def answers() -> dict[str, bytes]:
-    """Return the saved answers by file name."""
+async def saved() -> SavedFixtures:
+    """Return the saved files."""
+    made = SavedFixtures("https://www.freemoa.net", NOW)
     async with (
         aiohttp.ClientSession(headers={"User-Agent": "fixtures"}, cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
         FreemoaStandIn(35, SEED, NOW, odd_rows=False, frozen=True) as site,
@@ -50,36 +49,25 @@ async def answers() -> dict[str, bytes]:
             "X-Requested-With": "XMLHttpRequest",
         }
 
-        async def post(path: str, **form: str | int) -> bytes:
+        async def save(name: str, path: str, form: dict[str, str | int], **known: Any) -> None:
             async with http.post(site.base_url + path, data=form, headers=ajax) as answer:
-                return await answer.read()
+                made.add(name, await answer.read(), path, posted=urlencode(form), status=answer.status, **known)
 
         listing = "/m4a/s41a"
-        made = {"block.html": await post(listing, page=1)}
-        async with http.get(f"{site.base_url}/m4/s41?page=1") as answer:
-            made["shell.html"] = await answer.read()
-        made["listing.json"] = await post(listing, page=1, sm=3)
-        made["listing.items.json"] = items(site.projects[:10])
-        made["last_page.json"] = await post(listing, page=4, sm=3)
-        made["last_page.items.json"] = items(site.projects[30:])
-        made["login.json"] = await post("/m4a/s41v", pno=site.listed_ids()[0], anyView=1)
-        site.login_for_detail = False
-        made["detail.json"] = await post("/m4a/s41v", pno=site.listed_ids()[0], anyView=1)
-        made["detail.items.json"] = items([site.detailed_projects[0]])
+        # Without the cookie that the page gives.
+        await save("block", listing, {"page": 1, "sm": 3}, place=1, outcome=CloseReason.BLOCKED)
+        async with http.get(f"{site.base_url}/m4/s41?page=1"):
+            pass
+        await save("listing", listing, {"page": 1, "sm": 3}, place=1, items=site.projects[:10])
+        await save("last_page", listing, {"page": 4, "sm": 3}, place=4, items=site.projects[30:])
+        detail = {"pno": site.listed_ids()[0], "anyView": 1}
+        await save("login", "/m4a/s41v", detail, outcome=CloseReason.LOGIN_REQUIRED)
         for number, odd in zip(site.listed_ids(), ODD_PAGE, strict=False):
             site.bend(number, odd)
-        made["odd.json"] = await post(listing, page=1, sm=3)
-        made["odd.items.json"] = items(site.projects[:10])
-        made["empty.json"] = await post(listing, page=1, sm=3, sS="없는말")
+        await save("odd", listing, {"page": 1, "sm": 3}, place=1, items=site.projects[:10])
+        await save("empty", listing, {"page": 1, "sm": 3, "sS": "없는말"}, place=1, arguments={"query": "없는말"})
         return made
 
 
-def main() -> None:
-    """Write the files."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, body in asyncio.run(answers()).items():
-        (FOLDER / name).write_bytes(body)
-
-
 if __name__ == "__main__":
-    main()
+    asyncio.run(saved()).write(FOLDER)

@@ -8,7 +8,6 @@ writes `tests/fixtures/peopleperhour/` anew; a test sees to it that the files ar
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,39 +15,51 @@ from typing import Any
 import aiohttp
 
 if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])
 
+from platforms_standins._saved_fixtures import SavedFixtures
+from platforms_standins._server import JSON
 from platforms_standins.peopleperhour import PeoplePerHourStandIn
+
+from outsourcing_spiders.outcomes import CloseReason
+from outsourcing_spiders.parsing.markup import text_or_markup
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "peopleperhour"
 #: What serverTime and the Date header of every saved answer said: 2026-09-21 14:00:00 UTC, Unix seconds.
 NOW = 1_789_999_200
 
 
-async def saved() -> dict[str, str]:
-    """Return the saved files by their names."""
-    found: dict[str, str] = {}
+async def saved() -> SavedFixtures:
+    """Return the saved files."""
+    made = SavedFixtures("https://www.peopleperhour.com", NOW)
     async with aiohttp.ClientSession(headers={"User-Agent": "fixtures"}) as http:
 
-        async def save(site: PeoplePerHourStandIn, name: str, path: str, items: list[Any]) -> None:
+        async def save(site: PeoplePerHourStandIn, name: str, page: int, **known: Any) -> None:
+            path = f"/freelance-jobs?page={page}&sort=latest"
             async with http.get(site.base_url + path) as answer:
-                found[f"{name}.html"] = await answer.text()
-            found[f"{name}.items.json"] = json.dumps(items, ensure_ascii=False, indent=1) + "\n"
+                made.add(name, await answer.read(), path, status=answer.status, place=page, **known)
 
         async with PeoplePerHourStandIn(24, seed=1, now=NOW, odd_rows=False) as site:
-            first = next(iter(site.projects.values()))
-            await save(site, "listing_first", "/freelance-jobs?page=1&sort=latest", list(site.projects.values())[:20])
-            await save(site, "detail", first["url"].removeprefix("https://www.peopleperhour.com"), [first])
+            await save(site, "listing_first", 1, items=_told(site)[:20])
+            site.fail("challenge", times=1)
+            await save(site, "blocked", 1, outcome=CloseReason.BLOCKED)
         async with PeoplePerHourStandIn(80, seed=3, now=NOW) as site:
             site.row(site.odd["description_long"]).attributes["proj_desc"] = "Long texts are left to the stand-in."
-            odd = list(site.projects.values())
-            await save(site, "listing_odd", "/freelance-jobs?page=2&sort=latest", odd[20:40])
+            await save(site, "listing_odd", 2, items=_told(site)[20:40])
             site.set_layout("older")
-            await save(site, "listing_older", "/freelance-jobs?page=3&sort=latest", odd[40:60])
+            await save(site, "listing_older", 3, items=_told(site)[40:60])
+    return made
+
+
+def _told(site: PeoplePerHourStandIn) -> list[JSON]:
+    """Return what the site tells of its projects, where it knows the text behind some markup marked as ours are."""
+    found = []
+    for number, project in site.projects.items():
+        row = site.row(int(number))
+        text = project["description"] if row.text is None else text_or_markup(row.get("proj_desc"))
+        found.append(project | {"description": text})
     return found
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for file_name, text in asyncio.run(saved()).items():
-        (FOLDER / file_name).write_text(text)
+    asyncio.run(saved()).write(FOLDER)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from yarl import URL
 
 if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])
 
-from platforms_standins._server import JSON
+from platforms_standins._saved_fixtures import SavedFixtures
 from platforms_standins.wishket import WishketStandIn, packed
+
+from outsourcing_spiders.outcomes import CloseReason
 
 FOLDER = Path(__file__).resolve().parents[1] / "fixtures" / "wishket"
 #: Monday, 21 September 2026 14:13:20 GMT, 23:13 in Korea.
@@ -34,45 +36,38 @@ ODD_PAGE = (
 )
 
 
-def items(stored: list[JSON]) -> bytes:
-    """Return what a perfect reader stores as the text of an items file."""
-    return json.dumps(stored, default=str, ensure_ascii=False, indent=1).encode() + b"\n"
-
-
-async def answers() -> dict[str, bytes]:
-    """Return the saved answers by file name."""
+async def saved() -> SavedFixtures:
+    """Return the saved files."""
+    made = SavedFixtures("https://www.wishket.com", NOW)
     async with (
         aiohttp.ClientSession(headers={"User-Agent": "fixtures"}) as http,
         WishketStandIn(35, SEED, NOW, odd_rows=False, frozen=True) as site,
     ):
 
-        async def get(path: str, **headers: str) -> bytes:
+        async def save(name: str, path: str, *, is_twin: bool = False, **known: Any) -> None:
+            headers = {"X-Requested-With": "XMLHttpRequest"} if is_twin else {}
             async with http.get(URL(site.base_url + path, encoded=True), headers=headers) as answer:
-                return await answer.read()
+                made.add(name, await answer.read(), path, status=answer.status, **known)
 
         first = packed(srt="new", page=1)
-        made = {"listing.html": await get(first), "listing.items.json": items(site.projects[:10])}
-        made["listing_twin.json"] = await get(first, **{"X-Requested-With": "XMLHttpRequest"})
-        made["last_page.html"] = await get(packed(srt="new", page=4))
-        made["last_page.items.json"] = items(site.projects[30:])
+        await save("listing", first, place=1, items=site.projects[:10])
+        await save("listing_twin", first, is_twin=True, place=1, items=site.projects[:10])
+        await save("last_page", packed(srt="new", page=4), place=4, items=site.projects[30:])
         monthly = next(place for place, project in enumerate(site.projects) if project["extra"]["type"] == "기간제")
-        made["detail.html"] = await get(f"/project/{site.listed_ids()[monthly]}/")
-        made["detail.items.json"] = items([site.detailed_projects[monthly]])
+        whole = site.detailed_projects[monthly]
+        # How many rated the client is not on the card, which renews what the project's page said.
+        whole = whole | {"client": whole["client"] | {"reviews": None}}
+        path = f"/project/{site.listed_ids()[monthly]}/"
+        await save("detail", path, read_by="detail", item=site.projects[monthly], items=[whole])
         for number, odd in zip(site.listed_ids(), ODD_PAGE, strict=False):
             site.bend(number, odd)
-        made["odd.html"] = await get(first)
-        made["odd.items.json"] = items(site.projects[:10])
-        made["empty.html"] = await get(packed(srt="new", s="없는말"))
-        made["empty_twin.json"] = await get(packed(srt="new", s="없는말"), **{"X-Requested-With": "XMLHttpRequest"})
+        await save("odd", first, place=1, items=site.projects[:10])
+        nothing = packed(srt="new", s="없는말")
+        # The page tells no total, and an empty one may be anything; its twin says that there is nothing.
+        await save("empty", nothing, place=1, arguments={"query": "없는말"}, outcome=CloseReason.LAYOUT_CHANGED)
+        await save("empty_twin", nothing, is_twin=True, place=1, arguments={"query": "없는말"})
         return made
 
 
-def main() -> None:
-    """Write the files."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, body in asyncio.run(answers()).items():
-        (FOLDER / name).write_bytes(body)
-
-
 if __name__ == "__main__":
-    main()
+    asyncio.run(saved()).write(FOLDER)

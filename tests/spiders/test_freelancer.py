@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from _crawls import Crawl, crawl, project_settings
+from _fixture_checks import check_fixture, names_of, saved_items
 from platforms_standins._freelancer_odd import ODD
 from platforms_standins._freelancer_projects import Row as SiteRow
 from platforms_standins.freelancer import FreelancerStandIn
@@ -60,17 +61,14 @@ def parse(body: bytes) -> list[Project]:
 # --- fixtures -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["listing_full", "listing_compact"])
-def test_an_answer_becomes_exactly_the_expected_items(name: str) -> None:
-    found = parse((FIXTURES / f"{name}.json").read_bytes())
-    expected = json.loads((FIXTURES / f"{name}.items.json").read_bytes())
-    assert json.loads(json.dumps([asdict(item) for item in found], default=str)) == expected
+@pytest.mark.parametrize("name", names_of("freelancer"))
+def test_a_fixture_gives_what_is_saved_with_it(name: str) -> None:
+    check_fixture(FreelancerSpider, FIXTURES, name)
 
 
 def test_compact_answers_say_the_same_as_full_ones() -> None:
-    full, compact = (json.loads((FIXTURES / f"listing_{kind}.items.json").read_bytes()) for kind in ("full", "compact"))
-    assert len(full) == len(compact) == 4
-    assert [item["external_id"] for item in full] == [item["external_id"] for item in compact]
+    full, compact = (saved_items(FIXTURES, f"listing_{kind}") for kind in ("full", "compact"))
+    assert len(full) == 4
     assert full == compact
 
 

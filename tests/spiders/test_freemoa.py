@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from _crawls import Crawl, crawl, project_settings
+from _fixture_checks import check_fixture, names_of
 from platforms_standins._freemoa_projects import ODD
 from platforms_standins.freemoa import FreemoaStandIn
 from scrapy.crawler import AsyncCrawlerRunner
@@ -20,7 +21,7 @@ from scrapy.http import HtmlResponse, JsonResponse, Request
 
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.outcomes import Blocked, LayoutChanged, LoginRequired, Outcome, RateLimited, Unreachable
-from outsourcing_spiders.spiders.freemoa import FreemoaSpider, won
+from outsourcing_spiders.spiders.freemoa import FreemoaSpider
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "freemoa"
 CAPTURES = Path(
@@ -56,26 +57,12 @@ def envelope(*rows: JSON, number: int | str = 0, total: Any = None) -> bytes:
     return json.dumps({"NOW": SITE_NOW, "ERROR": {"NO": number, "MSG": None}, "DATA": {"PROJECT": listing}}).encode()
 
 
-def plain(item: Project) -> JSON:
-    """Return an item as the files with expected items have one."""
-    found: JSON = json.loads(json.dumps(asdict(item), default=str))
-    return found
-
-
 # --- fixtures -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["listing", "last_page", "odd"])
-def test_an_answer_becomes_exactly_the_expected_items(name: str) -> None:
-    found = [plain(item) for item in parse((FIXTURES / f"{name}.json").read_bytes())]
-    expected = json.loads((FIXTURES / f"{name}.items.json").read_bytes())
-    assert [{key: item[key] for key in wanted} for item, wanted in zip(found, expected, strict=True)] == expected
-    assert {key for item in found for key in item} - set(expected[0]) == {"expires_at"}
-
-
-def test_a_search_without_results_is_an_empty_page() -> None:
-    page = make_spider().page(answered((FIXTURES / "empty.json").read_bytes()))
-    assert (page.rows, page.total) == ([], 0)
+@pytest.mark.parametrize("name", names_of("freemoa"))
+def test_a_fixture_gives_what_is_saved_with_it(name: str) -> None:
+    check_fixture(FreemoaSpider, FIXTURES, name)
 
 
 def test_rows_and_items_can_be_had_one_by_one() -> None:
@@ -159,7 +146,8 @@ def test_an_odd_row_costs_itself_alone(crawled: Crawl) -> None:
     ],
 )  # fmt: skip
 def test_costs_are_told_in_ten_thousands(cost: Any, amount: int | None) -> None:
-    assert won(cost) == (None if amount is None else Decimal(amount))
+    budget = make_spider().budget({"cost_max": cost}, "1")
+    assert (budget and budget.maximum) == (None if amount is None else Decimal(amount))
 
 
 @pytest.mark.parametrize(
@@ -211,7 +199,7 @@ async def test_the_page_is_asked_for_first_and_its_cookie_goes_along() -> None:
     (shell,) = [request async for request in spider.start()]
     assert (shell.method, shell.url) == ("GET", "https://www.freemoa.net/m4/s41")
     cookie = {"Set-Cookie": "PHPSESSID=abc; path=/; HttpOnly"}
-    (request,) = spider.parse_shell(HtmlResponse(shell.url, headers=cookie, body=b"<html></html>", request=shell))
+    (request,) = spider.begin_session(HtmlResponse(shell.url, headers=cookie, body=b"<html></html>", request=shell))
     assert (request.method, request.url) == ("POST", ADDRESS)
     assert request.body.decode() == "page=1&sm=3&sS=%EC%87%BC%ED%95%91%EB%AA%B0"
     sent = {name: request.headers[name].decode() for name in request.headers.to_unicode_dict()}
@@ -231,11 +219,9 @@ async def test_the_page_is_asked_for_first_and_its_cookie_goes_along() -> None:
 @pytest.mark.parametrize(
     ("body", "status", "outcome"),
     [
-        ((FIXTURES / "login.json").read_bytes(), 200, LoginRequired),
         (envelope(number="-1"), 200, LoginRequired),
         (envelope(number=-99), 200, Unreachable),
         (envelope(number=7), 200, Unreachable),
-        ((FIXTURES / "block.html").read_bytes(), 200, Blocked),
         (b"", 200, LayoutChanged),
         (b"[]", 200, LayoutChanged),
         (b"null", 200, LayoutChanged),

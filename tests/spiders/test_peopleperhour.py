@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from _crawls import Crawl, crawl, project_settings
+from _fixture_checks import check_fixture, names_of
 from platforms_standins._peopleperhour_odd import ODD
 from platforms_standins.peopleperhour import PeoplePerHourStandIn
 from scrapy.crawler import AsyncCrawlerRunner
@@ -73,11 +74,9 @@ def unmarked(items: list[JSON]) -> list[JSON]:
     ]
 
 
-@pytest.mark.parametrize("name", ["listing_first", "listing_odd", "listing_older"])
-def test_a_page_becomes_exactly_the_expected_items(name: str) -> None:
-    found = list(make_spider().parse(answered((FIXTURES / f"{name}.html").read_bytes())))
-    expected = json.loads((FIXTURES / f"{name}.items.json").read_bytes())
-    assert cleaned(found) == unmarked(expected)
+@pytest.mark.parametrize("name", names_of("peopleperhour"))
+def test_a_fixture_gives_what_is_saved_with_it(name: str) -> None:
+    check_fixture(PeoplePerHourSpider, FIXTURES, name)
 
 
 def test_rows_and_items_can_be_looked_at_one_by_one() -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from _crawls import project_settings
+from _fixture_checks import check_fixture, names_of, spider_of
 from parsel import Selector
-from platforms_standins._upwork_fixtures import NOW, SEARCH
+from platforms_standins._upwork_fixtures import SEARCH
 from platforms_standins._upwork_schema import SCHEMA
 from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.http import HtmlResponse, JsonResponse, Request, Response
@@ -34,7 +35,7 @@ from outsourcing_spiders.parsing.validation import validate
 from outsourcing_spiders.platforms.listing import ListingSpider
 from outsourcing_spiders.spiders.upwork import UpworkSpider
 from outsourcing_spiders.ways_in.upwork_api import UpworkApi
-from outsourcing_spiders.ways_in.upwork_tiles import TILE, tile_row
+from outsourcing_spiders.ways_in.upwork_tiles import TILES
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "upwork"
 CAPTURES = Path(os.environ.get("OUTSOURCING_CAPTURES") or Path(__file__).parents[2].parent / "shared" / "captures")
@@ -97,36 +98,20 @@ def plain(item: JSON) -> JSON:
     return found
 
 
-def expected(name: str) -> list[JSON]:
-    """Return what a perfect reader stores, of what is no client of whom nothing is known."""
-    items = [plain(item) for item in json.loads((FIXTURES / f"{name}.items.json").read_bytes())]
-    for item in items:
-        if item["client"] and all(value is None for value in item["client"].values()):
-            item["client"] = None
-    return items
-
-
 # --- pages --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["search_nuxt3", "search_nuxt2", "search_2024", "search_odd"])
-@pytest.mark.parametrize("suffix", ["", "_rendered"])
-def test_the_state_of_a_page_becomes_exactly_the_expected_items(name: str, suffix: str) -> None:
-    found = parse(make_spider(), shown((FIXTURES / f"{name}{suffix}.html").read_bytes()))
-    assert cleaned(found) == expected(name)
+@pytest.mark.parametrize("name", names_of("upwork"))
+def test_a_fixture_gives_what_is_saved_with_it(name: str) -> None:
+    check_fixture(UpworkSpider, FIXTURES, name)
 
 
 @pytest.mark.parametrize("name", ["nuxt3", "nuxt2", "2024", "stateless", "odd"])
-def test_tiles_without_a_state_become_exactly_the_expected_items(name: str) -> None:
-    page = (FIXTURES / f"search_{name}_rendered.html").read_text()
-    # What is left when the state is neither where it was nor readable.
-    page = page.replace("__NUXT_DATA__", "other").replace("<script>window.__NUXT__", "<script>window.other")
-    spider = make_spider()
-    found = parse(spider, shown(page.encode()))
-    assert cleaned(found) == expected(f"search_{name}_rendered")
-    answer = spider.page(shown(page.encode()))
-    assert (answer.total, answer.is_last, len(answer.rows)) == (None, False, 10)
-    assert [spider.is_pinned(row) for row in answer.rows] == [bool(one.extra.get("featured")) for one in found]
+def test_tiles_without_a_state_tell_no_total_and_which_are_featured(name: str) -> None:
+    spider, response = spider_of(UpworkSpider, FIXTURES, f"search_{name}_tiles")
+    page, found = spider.page(response), parse(spider, response)
+    assert (page.total, page.is_last, len(page.rows)) == (None, False, 10)
+    assert [spider.is_pinned(row) for row in page.rows] == [bool(one.extra.get("featured")) for one in found]
 
 
 def test_a_page_without_state_and_tiles_is_none() -> None:
@@ -174,19 +159,17 @@ def test_marks_of_a_search_are_no_part_of_a_text() -> None:
 
 
 def test_a_tile_of_almost_nothing_is_read() -> None:
-    tile = Selector('<article data-ev-job-uid="5"><a data-test="x UpLink y">T</a></article>').css(TILE)[0]
-    item = make_spider().item(tile_row(tile), shown(b""))
+    tile = Selector('<article data-ev-job-uid="5"><a data-test="x UpLink y">T</a></article>').css(TILES.tile)[0]
+    item = make_spider().item(TILES.row(tile), shown(b""))
     assert (item.external_id, item.title, item.budget) == ("5", "T", Budget())
 
 
-def test_a_jobs_own_page_completes_the_item() -> None:
+def test_a_jobs_own_page_is_asked_for_where_the_listing_has_no_text() -> None:
     spider = make_spider()
     item = parse(spider, shown((FIXTURES / "search_nuxt3.html").read_bytes()))[1]
+    assert spider.detail_request(item) is None
     item.description = None
     assert spider.detail_request(item).url == item.url
-    found = spider.detail(item, shown((FIXTURES / "job.html").read_bytes(), url=item.url))
-    assert cleaned([found]) == expected("job")
-    assert spider.detail_request(found) is None
 
 
 def test_what_the_listing_knows_of_the_client_stays() -> None:
@@ -287,13 +270,6 @@ def test_the_api_needs_no_permission_and_the_pages_do() -> None:
 
 
 # --- the API ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["api", "api_last_page", "api_odd"])
-def test_an_answer_becomes_exactly_the_expected_items(name: str) -> None:
-    found = parse(make_spider(ACCOUNT), answered((FIXTURES / f"{name}.json").read_bytes()))
-    assert {item.expires_at for item in found} == {datetime.fromtimestamp(NOW, UTC) + timedelta(hours=24)}
-    assert cleaned(found) == expected(name)
 
 
 def test_the_query_is_one_of_the_documented_schema() -> None:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from _crawls import project_settings
+from _fixture_checks import check_fixture, names_of, saved_items, spider_of
 from platforms_standins._wishket_projects import ODD, salary
 from platforms_standins.wishket import WishketStandIn, packed, query_of
 from scrapy.crawler import AsyncCrawlerRunner
@@ -62,11 +63,6 @@ def plain(items: list[Project]) -> list[JSON]:
     return found
 
 
-def expected(name: str) -> list[JSON]:
-    found: list[JSON] = json.loads((FIXTURES / name).read_bytes())
-    return found
-
-
 def captured(name: str) -> str:
     if not (CAPTURES / name).exists():
         pytest.skip(f"the captured answer {name} is not beside this checkout")
@@ -76,22 +72,9 @@ def captured(name: str) -> str:
 # --- fixtures -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("page", "items"),
-    [
-        ("listing.html", "listing.items.json"),
-        ("listing_twin.json", "listing.items.json"),
-        ("last_page.html", "last_page.items.json"),
-        ("odd.html", "odd.items.json"),
-    ],
-)
-def test_a_saved_answer_becomes_exactly_the_expected_items(page: str, items: str) -> None:
-    response = answered((FIXTURES / page).read_bytes())
-    spider = make_spider()
-    assert plain(list(spider.parse(response))) == expected(items)
-    rows = spider.rows(response)
-    assert [spider.row_id(row) for row in rows] == [item["external_id"] for item in expected(items)]
-    assert plain([spider.item(rows[0], response)]) == expected(items)[:1]
+@pytest.mark.parametrize("name", names_of("wishket"))
+def test_a_fixture_gives_what_is_saved_with_it(name: str) -> None:
+    check_fixture(WishketSpider, FIXTURES, name)
 
 
 def test_a_page_and_its_twin_say_what_follows() -> None:
@@ -108,19 +91,11 @@ def test_a_page_and_its_twin_say_what_follows() -> None:
     assert said("empty.html") == (0, None, True)
 
 
-def test_the_page_of_a_project_completes_its_card() -> None:
-    (whole,) = expected("detail.items.json")
-    spider = make_spider()
-    response = answered((FIXTURES / "listing_twin.json").read_bytes())
-    (item,) = (found for found in spider.parse(response) if found.external_id == whole["external_id"])
-    assert item.description is None
-    detail = answered((FIXTURES / "detail.html").read_bytes(), url=whole["url"])
-    # The number of reviews is not on the card, which renews what the page of a project said.
-    whole["client"]["reviews"] = None
-    assert plain([spider.detail(item, detail)]) == [whole]
+def test_the_page_of_a_project_can_be_read_alone() -> None:
     # As `scrapy parse -c parse_detail` calls it.
-    (alone,) = spider.parse_detail(detail)
-    assert (alone.description, alone.posted_text) == (whole["description"], "2026-09-21")
+    spider, response = spider_of(WishketSpider, FIXTURES, "detail")
+    (alone,) = spider.parse_detail(response)
+    assert (alone.description, alone.posted_text) == (saved_items(FIXTURES, "detail")[0]["description"], "2026-09-21")
     assert alone.posted_at == datetime(2026, 9, 20, 15, tzinfo=UTC)
 
 
@@ -349,7 +324,7 @@ def test_descriptions(posting: JSON | None, description: str | None) -> None:
     script = "" if posting is None else POSTING % json.dumps({"@type": "JobPosting"} | posting)
     item = make_spider().detail(one(card()), answered(VIEW + script))
     assert item.description == description
-    assert item.description_complete is (description is not None)
+    assert item.description_complete
     assert item.extra == ({"login_only": ["description"]} if description is None else {})
     assert item.posted_at is None
 

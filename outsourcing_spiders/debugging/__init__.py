@@ -1,0 +1,1 @@
+"""What a developer looks at pages with: fixtures, contracts, differences."""
