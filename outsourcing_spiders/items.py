@@ -75,7 +75,8 @@ class Project:
     description: str | None = None
     """Plain text with its line breaks; ``None`` when the platform shows none."""
     description_complete: bool = True
-    """False when `description` is a teaser; a teaser never replaces a stored full text."""
+    """False when there is more than `description`: a teaser, which never replaces a stored full text, or text that was
+    not asked for yet. True with ``None`` means that the platform shows no text at all."""
     status: Status = "unknown"
     """Where the project stands on its platform."""
     budget: Budget | None = None

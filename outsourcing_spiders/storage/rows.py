@@ -75,15 +75,15 @@ def prepare(project: Project) -> PreparedRow:
     """Return what is sent for a validated `project`."""
     budget = project.budget or _NO_BUDGET
     client = project.client or _NO_CLIENT
-    platform, external_id, description = project.platform, project.external_id, project.description
+    platform, external_id = project.platform, project.external_id
     line = _encode(
         Columns(
             platform,
             external_id,
             project.url,
             project.title,
-            description,
-            project.description_complete and description is not None,
+            project.description,
+            project.description_complete,
             project.status,
             _PRICING[budget.period],
             budget.minimum,

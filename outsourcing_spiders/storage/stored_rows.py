@@ -14,13 +14,13 @@ from outsourcing_spiders.outcomes import StorageError
 from outsourcing_spiders.storage.engine import explained
 from outsourcing_spiders.storage.rows import prepare
 from outsourcing_spiders.storage.status import UncheckedDatabase, advice, is_made
-from outsourcing_spiders.storage.upsert import _KEEPS_TEXT, _KEPT_WHEN, _SENT, _TYPED, _beside_a_full_text
+from outsourcing_spiders.storage.upsert import KEEPS_TEXT, KEPT_WHEN, SENT, TYPED, beside_a_full_text
 
 _PATIENCE = 10
 """Seconds after which the look is given up."""
 _NOT_THE_PLATFORMS = ("platform", "external_id", "budget_min_usd", "budget_max_usd", "expires_at")
 """The key, and what changes by itself: the dollar every day, the end of a copy at each renewal."""
-COLUMNS = tuple(name for name in _SENT if name not in _NOT_THE_PLATFORMS)
+COLUMNS = tuple(name for name in SENT if name not in _NOT_THE_PLATFORMS)
 """The columns that are compared."""
 
 
@@ -66,18 +66,18 @@ async def stored_rows(url: str, projects: Sequence[Project], *, embedded_root: P
 
 def _merged(name: str) -> str:
     """Return what the statement that stores projects would make of a column."""
-    if keeps := _KEPT_WHEN.get(name):
+    if keeps := KEPT_WHEN.get(name):
         return f"CASE WHEN {keeps.format(p='p', e='r')} THEN p.{name} ELSE r.{name} END"
-    return f"CASE WHEN {_KEEPS_TEXT.format(p='p', e='r')} THEN {_beside_a_full_text(name, 'p', 'r')} ELSE r.{name} END"
+    return f"CASE WHEN {KEEPS_TEXT.format(p='p', e='r')} THEN {beside_a_full_text(name, 'p', 'r')} ELSE r.{name} END"
 
 
 _PAIRS = text(
     f"""
-SELECT r.external_id, p.external_id IS NOT NULL, {_KEEPS_TEXT.format(p="p", e="r")},
+SELECT r.external_id, p.external_id IS NOT NULL, {KEEPS_TEXT.format(p="p", e="r")},
     {", ".join(f"p.{name}" for name in COLUMNS)},
     {", ".join(f"r.{name}" for name in COLUMNS)},
     {", ".join(_merged(name) for name in COLUMNS)}
-FROM json_to_recordset(CAST(convert_from(:rows, 'UTF8') AS json)) AS r({_TYPED})
+FROM json_to_recordset(CAST(convert_from(:rows, 'UTF8') AS json)) AS r({TYPED})
 LEFT JOIN projects p ON p.platform = r.platform AND p.external_id = r.external_id
 """  # noqa: S608 - made of column names, nothing from outside
 ).bindparams(bindparam("rows", type_=LargeBinary))

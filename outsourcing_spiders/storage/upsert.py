@@ -31,12 +31,16 @@ class Stored(NamedTuple):
 
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
-_SENT = [name for name in Columns.__struct_fields__ if name != "seen_at"]
-_TYPED = ", ".join(f"{name} {projects.c[name].type.compile(_DIALECT)}" for name in _SENT)
+SENT = [name for name in Columns.__struct_fields__ if name != "seen_at"]
+TYPED = ", ".join(f"{name} {projects.c[name].type.compile(_DIALECT)}" for name in SENT)
 
-# A full text stays when only a teaser comes, and with it the day when it has to go; so do the better of two times,
-# and dollars of an old budget. {p} is the stored row, {e} the one that comes.
-_KEEPS_TEXT = "{p}.description_complete AND NOT {e}.description_complete"
+# A full text stays when only a teaser comes, or nothing, and with it the day when it has to go; so do the better of
+# two times, and dollars of an old budget. That a project has no text is known as well, until one comes. {p} is the
+# stored row, {e} the one that comes.
+KEEPS_TEXT = (
+    "{p}.description_complete AND ({p}.description IS NOT NULL AND {e}.description IS NULL"
+    " OR NOT {e}.description_complete AND ({p}.description IS NOT NULL OR {e}.description IS NULL))"
+)
 _PRECISIONS = "ARRAY['exact', 'minute', 'hour', 'day', 'unknown']"
 _KEEPS_TIME = (
     "{p}.posted_at IS NOT NULL AND ({e}.posted_at IS NULL OR {e}.posted_precision <> 'exact' AND "
@@ -45,18 +49,18 @@ _KEEPS_TIME = (
 _SAME_AMOUNTS = "({p}.budget_min, {p}.budget_max) IS NOT DISTINCT FROM ({e}.budget_min, {e}.budget_max)"
 _KEEPS_DOLLARS = (
     f"{_SAME_AMOUNTS} AND ({{p}}.currency IS NOT DISTINCT FROM {{e}}.currency"
-    f" OR ({{e}}.currency IS NULL AND {_KEEPS_TEXT}))"
+    f" OR ({{e}}.currency IS NULL AND {KEEPS_TEXT}))"
     " AND coalesce({p}.budget_min_usd, {p}.budget_max_usd) IS NOT NULL"
 )
-_KEPT_WHEN = {
-    "description": _KEEPS_TEXT,
-    "description_complete": _KEEPS_TEXT,
+KEPT_WHEN = {
+    "description": KEEPS_TEXT,
+    "description_complete": KEEPS_TEXT,
     "posted_at": _KEEPS_TIME,
     "posted_precision": _KEEPS_TIME,
     "posted_text": _KEEPS_TIME,
     "budget_min_usd": _KEEPS_DOLLARS,
     "budget_max_usd": _KEEPS_DOLLARS,
-    "expires_at": _KEEPS_TEXT,
+    "expires_at": KEEPS_TEXT,
 }
 # What a listing does not say of a project whose own page was read before stays as that page told it.
 _NO_AMOUNTS = "{e}.budget_min IS NULL AND {e}.budget_max IS NULL"
@@ -68,7 +72,7 @@ _SAYS_NOTHING = {
 }
 
 
-def _beside_a_full_text(name: str, stored: str, seen: str) -> str:
+def beside_a_full_text(name: str, stored: str, seen: str) -> str:
     """Return what becomes of a column when a teaser comes and the full text is stored."""
     if name == "extra":
         return f"{stored}.extra || {seen}.extra"
@@ -77,23 +81,23 @@ def _beside_a_full_text(name: str, stored: str, seen: str) -> str:
 
 
 def _assignment(name: str) -> str:
-    if keeps := _KEPT_WHEN.get(name):
+    if keeps := KEPT_WHEN.get(name):
         return f"{name} = CASE WHEN {keeps.format(p='p', e='excluded')} THEN p.{name} ELSE excluded.{name} END"
-    merged = _beside_a_full_text(name, "p", "excluded")
-    return f"{name} = CASE WHEN {_KEEPS_TEXT.format(p='p', e='excluded')} THEN {merged} ELSE excluded.{name} END"
+    merged = beside_a_full_text(name, "p", "excluded")
+    return f"{name} = CASE WHEN {KEEPS_TEXT.format(p='p', e='excluded')} THEN {merged} ELSE excluded.{name} END"
 
 
 # What changes by itself makes no project new: a relative time ("2 hours ago") gives another moment at every
 # look, the dollar moves every day, a copy may be kept longer each time it is renewed, and a teaser is no new text.
-_COMPARED = [name for name in _SENT if name not in ("platform", "external_id") and name not in _KEPT_WHEN]
+_COMPARED = [name for name in SENT if name not in ("platform", "external_id") and name not in KEPT_WHEN]
 
 
 def _is_news(stored: str, seen: str) -> str:
     compared = ", ".join(f"{stored}.{name}" for name in _COMPARED)
     plain = ", ".join(f"{seen}.{name}" for name in _COMPARED)
-    merged = ", ".join(_beside_a_full_text(name, stored, seen) for name in _COMPARED)
+    merged = ", ".join(beside_a_full_text(name, stored, seen) for name in _COMPARED)
     return (
-        f"(CASE WHEN {_KEEPS_TEXT.format(p=stored, e=seen)} THEN ({compared}) IS DISTINCT FROM ({merged})"
+        f"(CASE WHEN {KEEPS_TEXT.format(p=stored, e=seen)} THEN ({compared}) IS DISTINCT FROM ({merged})"
         f" ELSE ({compared}, {stored}.description, {stored}.description_complete)"
         f" IS DISTINCT FROM ({plain}, {seen}.description, {seen}.description_complete) END"
         f" OR ({seen}.posted_precision = 'exact' AND {seen}.posted_at IS NOT NULL"
@@ -106,8 +110,8 @@ def _is_news(stored: str, seen: str) -> str:
 _INCOMING = f"""
 SELECT r.*, s.is_news, s.first_seen_at AS known_since, s.last_seen_at AS known_until
 FROM (
-    SELECT {", ".join(_SENT)}, least(seen_at, now()) AS seen_at
-    FROM json_to_recordset(CAST(convert_from(:rows, 'UTF8') AS json)) AS sent({_TYPED}, seen_at timestamptz)
+    SELECT {", ".join(SENT)}, least(seen_at, now()) AS seen_at
+    FROM json_to_recordset(CAST(convert_from(:rows, 'UTF8') AS json)) AS sent({TYPED}, seen_at timestamptz)
 ) AS r
 LEFT JOIN LATERAL (
     SELECT p.first_seen_at, p.last_seen_at, {_is_news("p", "r")} AS is_news FROM projects p
@@ -125,12 +129,12 @@ _IS_STALE = f"((NOT is_news AND known_until < seen_at - interval '{REFRESH_LAST_
 UPSERT = text(
     f"""
 WITH incoming AS MATERIALIZED ({_INCOMING}), written AS (
-    INSERT INTO projects AS p ({", ".join(_SENT)}, first_seen_at, last_seen_at, changed_at)
-    SELECT {", ".join(_SENT)}, seen_at, seen_at, seen_at FROM incoming
+    INSERT INTO projects AS p ({", ".join(SENT)}, first_seen_at, last_seen_at, changed_at)
+    SELECT {", ".join(SENT)}, seen_at, seen_at, seen_at FROM incoming
     WHERE known_until IS NULL OR (is_news AND seen_at >= known_until)
     ORDER BY platform, external_id
     ON CONFLICT (platform, external_id) DO UPDATE SET
-        {", ".join(_assignment(name) for name in _SENT if name not in ("platform", "external_id"))},
+        {", ".join(_assignment(name) for name in SENT if name not in ("platform", "external_id"))},
         last_seen_at = excluded.last_seen_at,
         changed_at = excluded.changed_at
     WHERE {_is_news("p", "excluded")} AND excluded.last_seen_at >= p.last_seen_at

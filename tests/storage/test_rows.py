@@ -100,7 +100,7 @@ async def test_what_is_unknown_is_null(engine: AsyncEngine) -> None:
     row = (await one(engine))._asdict()
     known = {"platform", "external_id", "url", "title", "first_seen_at", "last_seen_at", "changed_at", "version"}
     assert {name: value for name, value in row.items() if name not in known and value is not None} == {
-        "description_complete": False, "status": "unknown", "pricing": "unknown", "skills": [],
+        "description_complete": True, "status": "unknown", "pricing": "unknown", "skills": [],
         "work_mode": "unknown", "posted_precision": "unknown", "extra": {},
     }  # fmt: skip
 
@@ -118,11 +118,6 @@ async def test_an_empty_budget_and_an_empty_client_are_null_too(engine: AsyncEng
 def test_the_pricing_says_what_the_budget_is_per(period: Any, pricing: str) -> None:
     line = prepare(project(budget=Budget(period=period))).line
     assert msgspec.json.decode(line)["pricing"] == pricing
-
-
-def test_a_project_without_a_description_has_no_complete_one() -> None:
-    assert msgspec.json.decode(prepare(project(description=None)).line)["description_complete"] is False
-    assert msgspec.json.decode(prepare(project(description="")).line)["description_complete"] is True
 
 
 async def test_times_of_other_zones_are_the_same_moment(engine: AsyncEngine) -> None:

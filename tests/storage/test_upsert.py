@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from outsourcing_spiders.items import Budget, Client, Project
 from outsourcing_spiders.storage.engine import sqlstate
+from outsourcing_spiders.storage.full_texts import with_full_text
 from outsourcing_spiders.storage.rows import PreparedRow
 from outsourcing_spiders.storage.upsert import Stored, is_refusal, upsert, upsert_by_halves
 
@@ -130,7 +131,7 @@ class TestChanged:
             {"budget": replace(EUR, text="250 to 750")}, {"budget": None}, {"skills": ["MySQL", "PHP"]},
             {"category": "IT"}, {"work_mode": "remote"}, {"location": "Köln"}, {"language": "en"},
             {"posted_at": POSTED + timedelta(microseconds=1)}, {"closes_at": POSTED}, {"bid_count": None},
-            {"client": Client(country="DE")}, {"client": Client(verified=False)}, {"extra": {"a": None}},
+            {"client": Client(country="DE")}, {"client": Client(verified=False)}, {"extra": {"a": [None]}},
         ],
         ids=lambda changes: ",".join(changes),
     )  # fmt: skip
@@ -167,6 +168,35 @@ class TestTexts:
         await put(engine, project(description="One…", description_complete=False))
         assert await put(engine, project(description="Two…", description_complete=False)) == (0, 1)
         assert (await one(engine)).description == "Two…"
+
+    async def test_no_text_replaces_none_but_a_teaser(self, engine: AsyncEngine) -> None:
+        await put(engine, PLAIN)
+        assert await put(engine, project(description=None)) == (0, 0)
+        assert (await one(engine)).description == "All of it."
+        await put(engine, project(external_id="2", description="All…", description_complete=False))
+        assert await put(engine, project(external_id="2", description=None)) == (0, 1)
+        row = await one(engine, 2)
+        assert (row.description, row.description_complete) == (None, True)
+
+    async def test_that_there_is_no_text_is_known_until_one_comes(self, engine: AsyncEngine) -> None:
+        await put(engine, project(description=None))
+        assert await put(engine, project(description=None, description_complete=False)) == (0, 0)
+        assert (await one(engine)).description_complete
+        assert await put(engine, project(description="All…", description_complete=False)) == (0, 1)
+        row = await one(engine)
+        assert (row.description, row.description_complete) == ("All…", False)
+
+    async def test_which_texts_need_not_be_asked_for(self, engine: AsyncEngine) -> None:
+        await put(engine, PLAIN)
+        await put(engine, project(external_id="teaser", description_complete=False))
+        for name in ("none", "none, long ago"):
+            await put(engine, project(external_id=name, description=None))
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql(
+                "UPDATE projects SET changed_at = now() - interval '8 days' WHERE external_id <> 'none'"
+            )
+            ids = ["1", "teaser", "none", "none, long ago", "never seen"]
+            assert await with_full_text(connection, "alpha", ids) == {"1", "none"}
 
 
 class TestTimes:
