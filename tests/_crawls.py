@@ -176,3 +176,8 @@ async def runs(database_url: str) -> list[dict[str, Any]]:
         if run["finished_at"] is not None:
             assert sum(run[fate] for fate in FATES) == run["items_scraped"], run
     return found
+
+
+async def stored(database_url: str) -> dict[str, dict[str, Any]]:
+    """Return all stored projects by id."""
+    return {row["external_id"]: row for row in await fetch(database_url, "SELECT * FROM projects")}

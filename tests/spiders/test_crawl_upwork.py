@@ -1,14 +1,12 @@
-"""Whole crawls of the Upwork stand-in into PostgreSQL, by its API and by its pages: what is stored, how they end."""
+"""What is Upwork's own in whole crawls of its stand-in, by API and pages; the rest is in `test_all_crawls`."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
-import re
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,123 +14,28 @@ from typing import Any
 import pytest
 from _crawls import Crawl, crawl, fetch, runs, stored_ids
 from aiohttp import web
-from conftest import Server, _administer
-from platforms_standins._upwork_pages import LAYOUTS
-from platforms_standins.upwork import UpworkStandIn, standin_process
+from platforms_standins.upwork import standin_process
+from spiders._columns import words
+from spiders._platforms import UPWORK_API, UPWORK_PAGES
 
 from outsourcing_spiders.extensions import log_redaction
 from outsourcing_spiders.spiders.upwork import UpworkSpider
-from outsourcing_spiders.storage.engine import Database
 
-QUERY, TOKEN, LISTING = "/graphql", "/api/v3/oauth2/token", "/nx/search/jobs"
-_TEMPLATE = "template_of_upwork"
-
-
-@pytest.fixture(scope="module")
-async def template_name(embedded_server: Server, open_folder: Path) -> str:
-    await _administer(embedded_server, f"CREATE DATABASE {_TEMPLATE} TEMPLATE template0 ENCODING 'UTF8'")
-    async with Database(embedded_server.url(_TEMPLATE), embedded_root=open_folder):
-        pass
-    return _TEMPLATE
-
-
-_numbers = itertools.count()
-
-
-@pytest.fixture
-async def url(embedded_server: Server, template_name: str) -> AsyncIterator[str]:
-    """DATABASE_URL of a new database."""
-    name = f"upwork_{next(_numbers)}"
-    await _administer(embedded_server, f"CREATE DATABASE {name} TEMPLATE {template_name} STRATEGY wal_log")
-    yield embedded_server.url(name)
-    await _administer(embedded_server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def plain(projects: int = 120, **options: Any) -> UpworkStandIn:
-    """Return a site on which every job is an ordinary one."""
-    return UpworkStandIn(projects, odd_rows=False, **options)
-
-
-def account(site: UpworkStandIn) -> dict[str, str]:
-    """Return the settings of an account that the site has just let in."""
-    told = site.state()["credentials"]
-    return {f"UPWORK_{name.upper()}": told[name] for name in ("client_id", "client_secret", "refresh_token")}
-
-
-async def by_api(
-    url: str | None, folder: Path, site: UpworkStandIn, settings: dict[str, Any] | None = None, **options: Any
-) -> Crawl:
-    """Crawl the site's API."""
-    settings = account(site) | (settings or {})
-    return await crawl(url, folder, spider=UpworkSpider, base_url=site.base_url, settings=settings, **options)
-
-
-async def by_pages(
-    url: str | None, folder: Path, site: UpworkStandIn, settings: dict[str, Any] | None = None, **options: Any
-) -> Crawl:
-    """Crawl the site's pages as they are before scripts have run: in this process there is no browser."""
-    nothing = dict.fromkeys(account(site), "")
-    settings = nothing | (settings or {})
-    return await crawl(url, folder, spider=UpworkSpider, base_url=site.base_url, settings=settings, **options)
-
-
-def asked(site: UpworkStandIn, path: str) -> int:
-    """Return how often a path was asked for."""
-    return sum(seen.path.rstrip("/") == path for seen in site.requests)
-
-
-def words(text: str | None) -> list[str]:
-    """Return the words of a text, whose blank lines and list marks are cleaned before it is stored."""
-    return re.findall(r"\w+", text or "")
-
-
-async def compare(url: str, expected: list[dict[str, Any]]) -> None:
-    """Hold what is stored against the truth, field by field."""
-    rows = {row["external_id"]: row for row in await fetch(url, "SELECT * FROM projects")}
-    assert set(rows) == {one["external_id"] for one in expected}
-    same = ("url", "description_complete", "status", "category", "work_mode", "posted_at",
-            "posted_precision", "posted_text", "bid_count", "bid_average", "extra", "language", "location")  # fmt: skip
-    for one in expected:
-        row = rows[one["external_id"]]
-        # A text that is not there is not stored as a whole one.
-        one["description_complete"] = one["description_complete"] and one["description"] is not None
-        assert {name: row[name] for name in same} == {name: one[name] for name in same}
-        assert words(row["description"]) == words(one["description"])
-        # A title of a thousand characters is cut.
-        assert one["title"].startswith(row["title"].removesuffix("…").rstrip())
-        assert len(row["title"]) > 400 or row["title"] == one["title"]
-        budget, client = one["budget"], one["client"] or {}
-        known = budget["minimum"] is not None or budget["maximum"] is not None
-        assert (row["budget_min"], row["budget_max"], row["budget_text"]) == (
-            budget["minimum"], budget["maximum"], budget["text"],
-        )  # fmt: skip
-        assert row["currency"] == (budget["currency"] if known else None)
-        assert row["pricing"] == {"hour": "hourly", "total": "fixed"}[budget["period"]]
-        for name in ("country", "rating", "reviews", "verified"):
-            assert row[f"client_{name}"] == client.get(name)
+QUERY, TOKEN, LISTING = UPWORK_API.query, UPWORK_API.token, UPWORK_API.search
+plain, account, asked = UPWORK_API.plain, UPWORK_API.account, UPWORK_API.asked
+by_api, by_pages = UPWORK_API.read, UPWORK_PAGES.read
 
 
 # --- the API: what is stored --------------------------------------------------------------------------------------
-
-
-async def test_every_job_of_the_api_is_stored_once_and_for_a_day(database_url: str, tmp_path: Path) -> None:
-    async with UpworkStandIn(170, seed=3) as site:
-        done = await by_api(database_url, tmp_path, site)
-        await compare(database_url, site.projects)
-        assert (asked(site, QUERY), asked(site, TOKEN), len(site.requests)) == (4, 1, 5)
-    assert (done.reason, done.errors, len(done.items)) == ("finished", [], 170)
-    (run,) = await runs(database_url)
-    assert (run["written"], run["merged"], run["rejected"], run["whole"]) == (170, 0, 0, "-infinity")
-    assert run["stats"]["listing/total"] == 170
-    now = datetime.now(UTC)
-    for row in await fetch(database_url, "SELECT expires_at FROM projects"):
-        assert abs(row["expires_at"] - now - timedelta(hours=24)) < timedelta(minutes=1)
 
 
 async def test_a_second_crawl_takes_the_token_of_the_first_and_stops_at_once(url: str, tmp_path: Path) -> None:
     async with plain(120) as site:
         settings = account(site)
         await by_api(url, tmp_path, site, settings)
+        now = datetime.now(UTC)
+        for row in await fetch(url, "SELECT expires_at FROM projects"):
+            assert abs(row["expires_at"] - now - timedelta(hours=24)) < timedelta(minutes=1)
         site.requests.clear()
         again = await by_api(url, tmp_path, site, settings)
         assert (again.reason, [seen.path for seen in site.requests]) == ("up_to_date", [QUERY])
@@ -143,30 +46,6 @@ async def test_a_second_crawl_takes_the_token_of_the_first_and_stops_at_once(url
         site.requests.clear()
         pages = await by_pages(url, tmp_path, site)
         assert pages.reason == "finished"
-
-
-@pytest.mark.parametrize("arrivals", [3, 30])
-async def test_nothing_is_missed_while_jobs_arrive(arrivals: int, url: str, tmp_path: Path) -> None:
-    async with plain(200, arrivals_per_request=arrivals) as site:
-        there = set(site.listed_ids())
-        done = await by_api(url, tmp_path, site)
-        assert there <= await stored_ids(url)
-        assert (done.reason, len(done.items)) == ("finished", len({item.external_id for item in done.items}))
-
-
-@pytest.mark.parametrize("closing", [3, 40])
-async def test_nothing_is_missed_while_jobs_close(closing: int, url: str, tmp_path: Path) -> None:
-    async with plain(200) as site:
-
-        def close_some(number: int, _: Crawl) -> None:
-            # The first answer is the token's; the offsets of those below move up.
-            if number in (2, 3):
-                for identity in site.listed_ids()[:closing]:
-                    site.close(identity)
-
-        done = await by_api(url, tmp_path, site, on_answer=close_some)
-        assert done.reason == "finished"
-        assert set(site.listed_ids()) <= await stored_ids(url)
 
 
 @pytest.mark.parametrize(
@@ -191,24 +70,7 @@ async def test_the_api_is_narrowed(arguments: dict[str, str], tmp_path: Path, ur
     assert (done.reason, {item.external_id for item in done.items}) == ("finished", wanted)
 
 
-async def test_since_and_max_pages_bound_the_crawl(url: str, tmp_path: Path) -> None:
-    async with plain(200) as site:
-        since = site.projects[60]["posted_at"]
-        done = await by_api(url, tmp_path, site, since=since.isoformat())
-        newer = {one["external_id"] for one in site.projects if one["posted_at"] >= since}
-        assert ({item.external_id for item in done.items}, asked(site, QUERY)) == (newer, 3)
-        done = await by_api(url, tmp_path, site, max_pages="1", full="1", settings=account(site))
-        assert (done.reason, len(done.items)) == ("finished", 50)
-
-
 # --- the API: what is empty ---------------------------------------------------------------------------------------
-
-
-async def test_a_query_without_results_is_finished_when_others_have_some(url: str, tmp_path: Path) -> None:
-    async with plain(40) as site:
-        done = await by_api(url, tmp_path, site, query="zzzzzz")
-        assert (done.reason, done.items, asked(site, QUERY)) == ("finished", [], 2)
-    assert (await runs(url))[0]["whole"] == "-infinity"
 
 
 @pytest.mark.parametrize("arguments", [{}, {"query": "zzzzzz"}], ids=str)
@@ -225,63 +87,6 @@ async def test_an_empty_list_without_permission_is_no_empty_list(
     assert (await runs(url))[0]["whole"] is None
 
 
-_API_FAULTS: list[tuple[str, dict[str, Any], str]] = [
-    ("challenge", {}, "blocked"),
-    ("challenge", {"after": 1}, "blocked"),
-    ("incapsula", {}, "blocked"),
-    ("perimeterx", {}, "blocked"),
-    ("datadome", {}, "blocked"),
-    ("forbidden", {}, "blocked"),
-    ("site_challenge", {}, "blocked"),
-    ("site_challenge_bare", {}, "blocked"),
-    ("login_page", {}, "blocked"),
-    ("login", {}, "login_required"),
-    ("status", {"status": 404}, "layout_changed"),
-    ("status", {"status": 429}, "rate_limited"),
-    ("status", {"status": 500}, "unreachable"),
-    ("status", {"status": 500, "times": 1}, "finished"),
-    ("truncated", {}, "unreachable"),
-    ("truncated", {"times": 1}, "finished"),
-    ("reset", {}, "unreachable"),
-    ("slow", {"delay": 5}, "unreachable"),
-    ("empty_body", {}, "layout_changed"),
-    ("token_expired", {}, "login_required"),
-    ("token_expired", {"times": 1}, "finished"),
-    ("token_expired", {"after": 1, "times": 1}, "finished"),
-    ("permission_client", {}, "finished"),
-    ("pagination_refused", {}, "unreachable"),
-    ("edges_missing", {}, "layout_changed"),
-    ("edges_null", {}, "layout_changed"),
-    ("edges_empty", {}, "layout_changed"),
-    ("edges_empty", {"after": 1}, "incomplete"),
-    ("nodes_null", {}, "layout_changed"),
-    ("total_null", {}, "finished"),
-    ("cursor_null", {}, "incomplete"),
-    ("cursor_stuck", {"after": 1}, "incomplete"),
-]
-
-
-@pytest.mark.parametrize(("kind", "options", "reason"), _API_FAULTS, ids=str)
-async def test_a_fault_of_the_api_ends_the_crawl_with_its_name(
-    kind: str, options: dict[str, Any], reason: str, url: str, tmp_path: Path
-) -> None:
-    async with plain(130) as site:
-        settings = account(site)
-        site.fail(kind, path=QUERY, **options)
-        done = await by_api(url, tmp_path, site, settings | {"DOWNLOAD_TIMEOUT": 0.5})
-        (run,) = await runs(url)
-        assert done.reason == run["reason"] == reason, done.log
-        assert run["items_scraped"] == len(done.items)
-        if reason == "finished":
-            assert await stored_ids(url) == set(site.listed_ids())
-            assert run["whole"] == "-infinity"
-            return
-        assert run["whole"] is None
-        site.heal()
-        await by_api(url, tmp_path, site, settings | {"REMEMBER_BLOCKS": False})
-        assert await stored_ids(url) == set(site.listed_ids())
-
-
 async def test_another_organisation_is_told(tmp_path: Path, url: str) -> None:
     async with plain(20, tenant_required=True) as site:
         done = await by_api(url, tmp_path, site)
@@ -292,7 +97,8 @@ async def test_an_enforced_rate_limit_is_waited_out(tmp_path: Path, url: str) ->
     async with plain(130, enforce_rate_limit=True, rate_windows=((2, 0.5),)) as site:
         done = await by_api(url, tmp_path, site, {"RATE_LIMIT_RETRIES": 3})
         assert (done.reason, len(done.items)) == ("finished", 130)
-    assert done.counted("asked_to_wait") == {"429": 1}
+    # None, where the machine is slower than the limit.
+    assert done.counted("asked_to_wait").get("429", 0) <= 1
 
 
 # --- the API: tokens ----------------------------------------------------------------------------------------------
@@ -474,48 +280,6 @@ async def test_no_token_is_left_behind(url: str, tmp_path: Path) -> None:
 # --- pages --------------------------------------------------------------------------------------------------------
 
 
-def listed(site: UpworkStandIn) -> list[dict[str, Any]]:
-    """Return what is stored of the pages: of jobs without a text in the listing, what their own page tells, too."""
-    found = []
-    for short, whole in zip(site.state_projects, site.detailed_projects, strict=True):
-        one = short if short["description"] else whole
-        if not short["description"] and one["client"]:
-            # Countries in three letters are not read, but for the one that was seen.
-            country = (short["client"] or {}).get("country")
-            one["client"]["country"] = country or ("US" if one["client"]["country"] == "US" else None)
-        found.append(one)
-    return found
-
-
-async def test_every_job_of_the_pages_is_stored_once(database_url: str, tmp_path: Path) -> None:
-    async with UpworkStandIn(120, seed=3) as site:
-        done = await by_pages(database_url, tmp_path, site)
-        await compare(database_url, listed(site))
-        assert asked(site, LISTING) == 3
-        assert {row["expires_at"] for row in await fetch(database_url, "SELECT expires_at FROM projects")} == {None}
-        assert (asked(site, QUERY), asked(site, TOKEN)) == (0, 0)
-    assert (done.reason, done.errors, len(done.items)) == ("finished", [], 120)
-
-
-async def test_a_second_crawl_of_the_pages_stops_at_once(url: str, tmp_path: Path) -> None:
-    async with plain(120) as site:
-        await by_pages(url, tmp_path, site)
-        site.requests.clear()
-        again = await by_pages(url, tmp_path, site)
-        assert (again.reason, asked(site, LISTING)) == ("up_to_date", 1)
-        site.add(60)
-        more = await by_pages(url, tmp_path, site)
-        assert (more.reason, await stored_ids(url)) == ("up_to_date", set(site.listed_ids()))
-
-
-@pytest.mark.parametrize("past_end", ["empty", "last"])
-async def test_nothing_is_missed_on_pages_while_jobs_arrive(past_end: str, url: str, tmp_path: Path) -> None:
-    async with plain(120, arrivals_per_request=7, past_end=past_end) as site:
-        there = set(site.listed_ids())
-        done = await by_pages(url, tmp_path, site)
-        assert (done.reason, there <= await stored_ids(url)) == ("finished", True)
-
-
 @pytest.mark.parametrize("fault", [{"status": 404}, {"status": 500}, None], ids=str)
 async def test_a_job_whose_page_cannot_be_had_is_stored_as_listed(
     fault: dict[str, Any] | None, url: str, tmp_path: Path
@@ -544,81 +308,12 @@ async def test_the_pages_are_narrowed(arguments: dict[str, str], tmp_path: Path)
 
 
 # Without a browser; with one, tiles make up for what the state lacks.
-_LAYOUTS = {
-    "nuxt3": "finished",
-    "nuxt2": "finished",
-    "2024": "finished",
-    "unrendered": "finished",
-    "stateless": "layout_changed",
-    "marker_gone": "layout_changed",
-    "list_missing": "layout_changed",
-    "list_null": "layout_changed",
-    "list_empty": "layout_changed",
-    "renamed": "layout_changed",
-    "moved": "layout_changed",
-    "unreadable": "layout_changed",
-}
 
 
-def test_every_layout_has_an_expectation() -> None:
-    assert set(_LAYOUTS) == set(LAYOUTS)
-
-
-@pytest.mark.parametrize(("layout", "reason"), _LAYOUTS.items())
-async def test_a_layout_is_read_or_named(layout: str, reason: str, url: str, tmp_path: Path) -> None:
-    async with plain(60, layout=layout) as site:
-        done = await by_pages(url, tmp_path, site)
-        (run,) = await runs(url)
-        assert done.reason == run["reason"] == reason
-        assert await stored_ids(url) == (set(site.listed_ids()) if reason == "finished" else set())
-        assert run["whole"] == ("-infinity" if reason == "finished" else None)
-    if layout in ("stateless", "marker_gone"):
-        assert len(await fetch(url, "SELECT * FROM kept_pages")) == 1
-
-
-_PAGE_FAULTS: list[tuple[str, dict[str, Any], str]] = [
-    ("challenge", {}, "blocked"),
-    ("incapsula", {}, "blocked"),
-    ("perimeterx", {}, "blocked"),
-    ("datadome", {}, "blocked"),
-    ("forbidden", {}, "blocked"),
-    ("site_challenge", {}, "blocked"),
-    ("site_challenge_bare", {"after": 1}, "blocked"),
-    ("login_page", {}, "login_required"),
-    ("login", {}, "login_required"),
-    ("status", {"status": 401}, "login_required"),
-    ("status", {"status": 410}, "layout_changed"),
-    ("status", {"status": 429}, "rate_limited"),
-    ("status", {"status": 500}, "unreachable"),
-    ("truncated", {"times": 1}, "finished"),
-    ("empty_body", {}, "layout_changed"),
-]
-
-
-@pytest.mark.parametrize(("kind", "options", "reason"), _PAGE_FAULTS, ids=str)
-async def test_a_fault_of_the_pages_ends_the_crawl_with_its_name(
-    kind: str, options: dict[str, Any], reason: str, url: str, tmp_path: Path
-) -> None:
-    async with plain(120) as site:
-        site.fail(kind, path=LISTING, **options)
-        done = await by_pages(url, tmp_path, site)
-        (run,) = await runs(url)
-        assert done.reason == run["reason"] == reason, done.log
-        assert run["whole"] == ("-infinity" if reason == "finished" else None)
-
-
-@pytest.mark.parametrize(
-    ("robots", "status", "reason"),
-    [("User-agent: *\nDisallow: /nx/\n", 200, "permission_required"), ("", 404, "finished"), ("", 403, "finished")],
-)
-async def test_robots_txt_is_obeyed_on_pages_and_not_asked_by_the_api(
-    robots: str, status: int, reason: str, url: str, tmp_path: Path
-) -> None:
+async def test_robots_txt_is_not_asked_by_the_api(url: str, tmp_path: Path) -> None:
     async with plain(20) as site:
-        site.robots, site.robots_status = robots, status
-        assert (await by_pages(url, tmp_path, site)).reason == reason
-        site.requests.clear()
-        assert (await by_api(url, tmp_path, site)).reason in ("finished", "up_to_date")
+        site.robots = "User-agent: *\nDisallow: /\n"
+        assert (await by_api(url, tmp_path, site)).reason == "finished"
         assert asked(site, "/robots.txt") == 0
 
 
