@@ -158,11 +158,15 @@ class PageWalk(Generic[Place]):
 
     def _pass_empty(self, follows: bool, is_last: bool | None) -> int | None:
         """Ask once more for a page with nothing where there should be something, then leave it out."""
-        if not (is_last is False or self._is_short() or (self.total is None and not self._at)):
+        is_odd = is_last is False or self._is_short() or (self.total is None and not self._at)
+        if not (is_odd or (self._least is not None and self._least > len(self.seen))):
             return None
         if not self._retried:
             self._retried = True
             return self._at
+        if not is_odd:
+            # A few rows less than the total are normal, and they may have been all of the last page.
+            return None
         self._retried = False
         self._empty += 1
         self.gaps += 1

@@ -147,6 +147,20 @@ def test_an_empty_first_page_is_the_end_only_when_it_says_so(
     assert (walk.gaps, walk.reached_end, count) == (gaps, reached_end, asked)
 
 
+@pytest.mark.parametrize("is_last", [True, None])
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_short_last_page_that_comes_empty_is_asked_for_once_more(is_last: bool | None, comes_back: bool) -> None:
+    walk = PageWalk(1)
+    walk.start()
+    first = [f"r{number}" for number in range(SIZE)]
+    assert walk.read(1, first, following=2, total=SIZE + 4)[1] == [2]
+    assert walk.read(2, [], following=3, is_last=is_last, total=SIZE + 4)[1] == [2]
+    # Some rows less than the total are normal, and they may have been all of the page.
+    rest = [f"s{number}" for number in range(4)] if comes_back else []
+    assert walk.read(2, rest, following=3, is_last=is_last, total=SIZE + 4) == (rest, [])
+    assert (walk.reached_end, walk.gaps) == (True, 0)
+
+
 def test_a_page_that_comes_empty_is_asked_for_once_more() -> None:
     walk = PageWalk(1)
     walk.start()
