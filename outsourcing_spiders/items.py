@@ -112,5 +112,5 @@ class Project:
 
     def __post_init__(self) -> None:
         """Leave out of `extra` what says nothing: what is unknown or empty, 0 and false."""
-        if self.extra:
+        if isinstance(self.extra, dict):
             self.extra = {key: value for key, value in self.extra.items() if value}

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from platformdirs import user_data_path
+from scrapy.settings import default_settings
 
 from outsourcing_spiders.storage.embedded import default_root
 
@@ -122,7 +123,15 @@ SPIDER_CONTRACTS = {
     # In the place of @url, before the others change its request.
     "outsourcing_spiders.debugging.contracts.FixtureContract": 0,
 }
+# Scrapy's own, without those that extensions.doors opens: named as None below, they would be loaded all the same.
+EXTENSIONS_BASE = {
+    path: order
+    for path, order in default_settings.EXTENSIONS_BASE.items()
+    if not path.endswith((".TelnetConsole", ".RemoteControl"))
+}
 EXTENSIONS = {
+    "outsourcing_spiders.extensions.doors.TelnetConsole": 0,
+    "outsourcing_spiders.extensions.doors.RemoteControl": 0,
     # For crawls that no command of ours starts.
     "outsourcing_spiders.extensions.log_redaction.LogRedaction": 0,
     "outsourcing_spiders.extensions.garbage.GarbageCollection": 0,
@@ -154,15 +163,17 @@ taken, for several crawls on a machine. Empty or 0: none."""
 METRICS_HOST = os.environ.get("METRICS_HOST", "127.0.0.1")
 SPIDERMON_ENABLED = False
 """True: Spidermon's monitors run at the end of a crawl, ours among them."""
-HEALTH_ACTIONS: list[str] = []
+HEALTH_ACTIONS: str | list[str] = os.environ.get("HEALTH_ACTIONS") or []
 """Spidermon's actions for a crawl that is not as the platform's usually are, by their import paths."""
+# Spidermon's settings by their names, for services: a password on a command line can be read by everybody.
+globals().update({name: value for name, value in os.environ.items() if name.startswith("SPIDERMON_") and value})
 
 # One signal ends a crawl within seconds. Scrapy's default waits for all downloads that are under way.
 DOWNLOADER = "outsourcing_spiders.extensions.prompt_stop.StoppableDownloader"
 STOP_GRACE = 2.0
 """Seconds that downloads and the database have left when the crawl is told to stop; read by extensions.prompt_stop."""
 
-# A server on which crawls run by themselves; read by commands.deployment.
+# A server on which crawls run by themselves; read by administration.deployment_schedule.
 CRAWL_SCHEDULE = os.environ.get("CRAWL_SCHEDULE") or "freelancer=10m peopleperhour=30m guru=30m freemoa=30m"
 """``platform=pause``, separated by blanks; the pause is from the end of a crawl to the start of the next. With its
 credentials add upwork=1h; with its permission (PERMITTED_PLATFORMS) add wishket=1h."""
@@ -177,6 +188,7 @@ ASYNCIO_EVENT_LOOP = "uvloop.Loop" if find_spec("uvloop") else None
 GARBAGE_THRESHOLD = 50_000
 """Objects made before the garbage collector looks at the youngest; read by extensions.garbage."""
 
-# No doors into a running crawl: both of these run Python code. Default: on.
+# No doors into a running crawl: both of these run Python code. To open one for a crawl: -s TELNETCONSOLE_ENABLED=1.
+# Default: on. Read by extensions.doors.
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False

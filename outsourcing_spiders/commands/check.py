@@ -19,7 +19,6 @@ from scrapy.contracts import ContractsManager
 from scrapy.utils.conf import build_component_list
 from scrapy.utils.misc import load_object, set_environ
 
-from outsourcing_spiders.commands._one_page import spider_named
 from outsourcing_spiders.commands._preparation import prepare, store_nothing
 from outsourcing_spiders.outcomes import WrongArgument
 
@@ -64,6 +63,8 @@ class Command(check.Command):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, and say what differs."""
+        from outsourcing_spiders.debugging.one_page import spider_named
+
         assert self.crawler_process is not None
         loader = self.crawler_process.spider_loader
         try:
@@ -93,7 +94,6 @@ class Command(check.Command):
         return ContractsManager(load_object(name) for name in names)
 
     def _findings(self, spidercls: type[Spider], opts: argparse.Namespace) -> list[Finding]:
-        # Scrapy imports the modules of all commands for each of them.
         from outsourcing_spiders.debugging.contracts import check_fixtures
         from outsourcing_spiders.platforms.listing import ListingSpider
 

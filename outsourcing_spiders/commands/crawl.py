@@ -22,9 +22,7 @@ from scrapy.crawler import Crawler
 
 from outsourcing_spiders.commands._preparation import prepare
 from outsourcing_spiders.extensions.log_redaction import hide
-from outsourcing_spiders.middlewares.permission import missing_permission, permitted_platforms, unknown_names
 from outsourcing_spiders.outcomes import Outcome, WrongArgument, judge
-from outsourcing_spiders.platforms.base import PlatformSpider
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +63,8 @@ class Command(crawl.Command):
 
     def _prepare(self, name: str, arguments: dict[str, Any]) -> Crawler:
         """Return the crawler, ready to start, and say what it will do; raises `Outcome`."""
-        # Scrapy imports the modules of all commands for each of them: `scrapy list` can do without SQLAlchemy.
+        from outsourcing_spiders.middlewares.permission import missing_permission, permitted_platforms, unknown_names
+        from outsourcing_spiders.platforms.base import PlatformSpider
         from outsourcing_spiders.storage.engine import Database
 
         crawler = self._create_crawler(self._spider(name))

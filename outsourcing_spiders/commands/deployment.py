@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import logging
-import os
-import signal
 import sys
-import threading
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import NoReturn
 
 from scrapy.commands import ScrapyCommand, ScrapyHelpFormatter
-from scrapy.spiderloader import get_spider_loader
 from scrapy.utils.log import configure_logging
 
-from outsourcing_spiders.commands._deployment_schedule import Scheduler, Scrapyd, ScrapydError, WrongSchedule, schedule
 from outsourcing_spiders.extensions.log_redaction import protect
-
-logger = logging.getLogger(__name__)
-
-_LOOK_SECONDS = 15.0
-_HOMES = ("/home/", "/root/", "/run/user/")
 
 
 class Command(ScrapyCommand):
@@ -105,96 +90,19 @@ class Command(ScrapyCommand):
         super().process_options(args, opts)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Run the sub-command, and say in one sentence what went wrong."""
+        """Run the sub-command, which says in one sentence what went wrong."""
+        from outsourcing_spiders.administration import deployment
+
         assert self.settings is not None
         protect(self.settings)
-        commands: dict[str, Callable[[argparse.Namespace], None]] = {
-            "health": self._health,
-            "schedule": self._schedule,
-            "scrapyd": self._scrapyd,
-            "systemd": self._systemd,
-        }
         if opts.part is None:
             self._parser.print_help()
             return
-        try:
-            commands[opts.part](opts)
-        except (WrongSchedule, ScrapydError) as error:
-            self._fail(str(error))
-        except OSError as error:
-            self._fail(f"{error.filename or 'this system'}: {error.strerror or error}")
-
-    def _health(self, opts: argparse.Namespace) -> None:
-        # Loads the drivers of the database, which the others can do without.
-        from outsourcing_spiders.commands._deployment_health import PARTS, Health, look_at_database, look_at_scrapyd
-
-        assert self.settings is not None
-        if unknown := set(opts.parts) - set(PARTS):
-            _refuse(f"there is no part {min(unknown)!r}; it is one of {', '.join(PARTS)}")
-        if opts.loglevel or opts.logfile:
+        if opts.part == "health" and (unknown := set(opts.parts) - set(deployment.PARTS)):
+            _refuse(f"there is no part {min(unknown)!r}; it is one of {', '.join(deployment.PARTS)}")
+        if opts.part == "schedule" or (opts.part == "health" and (opts.loglevel or opts.logfile)):
             configure_logging(self.settings)
-        parts = opts.parts or PARTS
-        health = Health()
-        if "scrapyd" in parts:
-            look_at_scrapyd(health, Scrapyd(self.settings))
-        if "database" in parts or "crawls" in parts:
-            url, root = str(self.settings.get("DATABASE_URL") or ""), Path(self.settings["EMBEDDED_POSTGRES_FOLDER"])
-            pauses = self._pauses if "crawls" in parts else None
-            asyncio.run(look_at_database(health, url, root, pauses))
-        sys.stdout.write(f"{health}\n")
-        self.exitcode = 1 if health.bad else 0
-
-    def _schedule(self, opts: argparse.Namespace) -> None:
-        assert self.settings is not None
-        configure_logging(self.settings)
-        pauses = self._pauses()
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        logger.info("Crawls: %s", ", ".join(f"{platform} {pause} apart" for platform, pause in pauses.items()))
-        scheduler = Scheduler(Scrapyd(self.settings), pauses)
-        while not stop.is_set():
-            scheduler.look(datetime.now(UTC))
-            stop.wait(_LOOK_SECONDS)
-
-    def _scrapyd(self, opts: argparse.Namespace) -> None:
-        from outsourcing_spiders.commands._deployment_scrapyd import run_with_children
-
-        assert self.settings is not None
-        login = {name: str(self.settings[name] or "") for name in ("SCRAPYD_USERNAME", "SCRAPYD_PASSWORD")}
-        for name, value in login.items():
-            if not value:
-                self._fail(f"set {name}: without it, whoever reaches Scrapyd can run programs here.")
-                return
-        # No file with its process number: this folder may be one that nobody writes to.
-        self.exitcode = run_with_children((sys.executable, "-m", "scrapyd", "--pidfile="), os.environ | login)
-
-    def _systemd(self, opts: argparse.Namespace) -> None:
-        from outsourcing_spiders.commands._deployment_units import KEPT, systemd_files
-
-        assert self.settings is not None
-        program = opts.program or str(Path(sys.executable).with_name("scrapy"))
-        if program.startswith(_HOMES):
-            self._fail(f"{program} is in a home folder, which services do not see: install into another, such as /srv.")
-            return
-        root, written = Path(opts.output), 0
-        for name, content in systemd_files(self.settings, self._pauses(), program=program, user=opts.user).items():
-            path = root / name
-            if name in KEPT and path.exists():
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600 if path.name == "environment" else 0o644)
-            path.write_text(content)
-            written += 1
-        sys.stdout.write(f"{written} files written to {root.resolve()}.\n")
-
-    def _pauses(self) -> dict[str, timedelta]:
-        assert self.settings is not None
-        return schedule(self.settings, get_spider_loader(self.settings).list())
-
-    def _fail(self, sentence: str) -> None:
-        sys.stderr.write(f"scrapy deployment: {sentence}\n")
-        self.exitcode = 1
+        self.exitcode = deployment.run(self.settings, opts)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -8,26 +8,15 @@ database; 2 for wrong arguments. Nothing is written.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from scrapy.utils.conf import arglist_to_dict
 
-from outsourcing_spiders.commands._one_page import NothingCame, OnePage, fetch, file_of, load, reader_named
 from outsourcing_spiders.commands._preparation import prepare, store_nothing
 from outsourcing_spiders.extensions.log_redaction import hide
-from outsourcing_spiders.outcomes import Outcome, StorageError, WrongArgument
-from outsourcing_spiders.storage.status import is_made
-
-if TYPE_CHECKING:
-    from outsourcing_spiders.debugging.fixtures import Reading
-    from outsourcing_spiders.debugging.stored import Comparison
-    from outsourcing_spiders.platforms.listing import ListingSpider
+from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
 
 class Command(ScrapyCommand):
@@ -76,96 +65,23 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Compare, and say what differs."""
+        from outsourcing_spiders.debugging.one_page import NothingCame
+        from outsourcing_spiders.debugging.page_diff import page_diff
+
         if not 1 <= len(args) <= 2:
             raise UsageError
+        assert self.crawler_process is not None
         try:
-            self._diff(args[0], args[1] if len(args) == 2 else None, opts)
+            told, is_broken = page_diff(self.crawler_process, args[0], args[1] if len(args) == 2 else None, opts)
+            sys.stdout.write(hide(f"{told}\n"))
+            sys.stdout.flush()
+            self.exitcode = int(is_broken)
         except WrongArgument as error:
             self._fail(args[0], str(error), exitcode=2)
         except (NothingCame, Outcome, OSError) as error:
             self._fail(args[0], str(error), exitcode=1)
 
-    def _diff(self, name: str, source: str | None, opts: argparse.Namespace) -> None:
-        # Scrapy imports the modules of all commands for each of them.
-        from outsourcing_spiders.debugging import fixtures, stored
-        from outsourcing_spiders.storage.stored_rows import stored_rows
-
-        assert self.crawler_process is not None
-        settings = self.crawler_process.settings
-        spidercls = reader_named(self.crawler_process.spider_loader, name, place=opts.page, detail=opts.detail)
-        spidercls(**opts.spargs)
-        file = file_of(source)
-        if opts.detail and source and file is None:
-            raise WrongArgument("which project a page is of, the listing tells; leave ADDRESS out, or --detail")
-        url, root = str(settings.get("DATABASE_URL") or ""), Path(settings["EMBEDDED_POSTGRES_FOLDER"])
-        if not url.strip() and not is_made(root):
-            # Nothing has to be asked of the platform for that.
-            raise StorageError("nothing is stored yet, so there is nothing to compare with; crawl first")
-        wanted = {"arguments": opts.spargs, "place": opts.page, "detail": opts.detail}
-        if file is None:
-            page = fetch(self.crawler_process, spidercls, source, **wanted)
-        else:
-            page = load(settings, spidercls, file, **wanted, date=opts.date)
-        reading = fixtures.read(spidercls, settings, page.meta, page.body)
-        if reading.outcome:
-            raise NothingCame(f"{reading.outcome.replace('_', ' ')}: {reading.problem}")
-        projects = [fixtures.from_json(item) for item in reading.items]
-        pairs = asyncio.run(stored_rows(url, projects, embedded_root=root))
-        found = stored.hold_against(pairs, listed=_listed(spidercls))
-        lines = [
-            _first_line(name, page, reading),
-            *_lost_lines(reading),
-            *stored.broken_lines(found),
-            *_left_out_lines(page, reading),
-            *stored.change_lines(found, every_value=opts.verbose),
-        ]
-        sys.stdout.write(hide("\n".join([lines[0], *(f"  {line}" for line in lines[1:])]) + "\n"))
-        sys.stdout.flush()
-        self.exitcode = int(_is_broken(reading, found))
-
     def _fail(self, name: str, sentence: str, *, exitcode: int) -> None:
         self.exitcode = exitcode
         end = "" if sentence.endswith((".", "?", "!")) else "."
         sys.stderr.write(hide(f"scrapy diff {name}: {sentence}{end}\n"))
-
-
-def _first_line(name: str, page: OnePage, reading: Reading) -> str:
-    from outsourcing_spiders.debugging.stored import plural
-
-    told = f"{plural(reading.rows, 'row')}, {plural(len(reading.items), 'item')}"
-    return f"{name}: {page.meta.address} answered {page.meta.status}: {told}"
-
-
-def _lost_lines(reading: Reading) -> Iterator[str]:
-    if reading.unreadable:
-        first = f": {reading.errors[0]}" if reading.errors else ": they have no id"
-        yield f"broken?  {reading.unreadable} of {reading.rows} rows cannot be read{first}"
-
-
-def _left_out_lines(page: OnePage, reading: Reading) -> Iterator[str]:
-    for what, count in reading.skipped.items():
-        yield f"left out {count}: {what}"
-    for why, count in reading.refused.items():
-        yield f"refused  {count}: {why}"
-    if page.note:
-        yield f"note     {page.note}"
-
-
-def _is_broken(reading: Reading, found: Comparison) -> bool:
-    return bool(reading.unreadable or found.empty)
-
-
-def _listed(spidercls: type[ListingSpider[Any]]) -> frozenset[str]:
-    """Return the columns that pages of the listing fill, as far as fixtures tell."""
-    from outsourcing_spiders.debugging.fixtures import find, folder_of, from_json
-    from outsourcing_spiders.debugging.stored import filled_columns
-
-    listed = []
-    for files in find(folder_of(spidercls.name)):
-        try:
-            fixture = files.load()
-        except ValueError:
-            continue
-        if fixture.meta.read_by == "parse":
-            listed += [from_json(item) for item in fixture.items]
-    return filled_columns(listed)

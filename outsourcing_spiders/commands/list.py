@@ -6,19 +6,10 @@ Programs, such as Scrapyd's runner, read the names from a pipe: there nothing el
 from __future__ import annotations
 
 import argparse
-import inspect
 import sys
-from typing import Any
 
-from scrapy import Spider
 from scrapy.commands import list as scrapys
 from scrapy.spiderloader import get_spider_loader
-
-from outsourcing_spiders.commands._platforms_table import Row, as_list
-from outsourcing_spiders.commands.platforms import describe
-from outsourcing_spiders.middlewares.permission import permitted_platforms
-from outsourcing_spiders.platforms.base import PlatformSpider
-from outsourcing_spiders.storage.overview import Overview, PlatformOverview
 
 
 class Command(scrapys.Command):
@@ -51,24 +42,7 @@ class Command(scrapys.Command):
         if not (opts.explain or sys.stdout.isatty()):
             super().run(args, opts)
             return
-        loader = get_spider_loader(self.settings)
-        rows = [self._row(loader.load(name)) for name in sorted(loader.list())]
-        sys.stdout.write(as_list(rows) + "\n")
+        from outsourcing_spiders.administration.platforms import list_of
 
-    def _row(self, spidercls: type[Spider]) -> Row:
-        reads = (inspect.getdoc(spidercls) or "").partition("\n")[0].rstrip(".")
-        # Scrapy's own docstring says nothing of a spider that has none.
-        reads = reads if spidercls.__doc__ else "-"
-        if not issubclass(spidercls, PlatformSpider):
-            return Row(spidercls.name, None, [], reads)
-        assert self.settings is not None
-        nothing = Overview({spidercls.name: PlatformOverview()})
-        platform = describe(spidercls, self.settings, permitted_platforms(self.settings), nothing)
-        needs = platform.needs
-        if platform.permission == "missing":
-            needs = [f"its permission (PERMITTED_PLATFORMS={platform.name})", *needs]
-        official: Any = getattr(spidercls, "official_api", None)
-        if official is not None:
-            is_set = spidercls.way_in(self.settings) is official
-            needs = [*needs, f"or its API: {', '.join(official.needs)} ({'set' if is_set else 'not set'})"]
-        return Row(spidercls.name, platform, needs, reads)
+        loader = get_spider_loader(self.settings)
+        sys.stdout.write(list_of([loader.load(name) for name in sorted(loader.list())], self.settings) + "\n")

@@ -70,8 +70,8 @@ class Command(parse.Command):
 
     def _parse(self, name: str, source: str | None, file: Path | None, opts: argparse.Namespace) -> bool:
         """Parse a page of a listing's spider; return whether it is one."""
-        from outsourcing_spiders.commands._one_page import load, spider_named
         from outsourcing_spiders.debugging.answers import take_way_in
+        from outsourcing_spiders.debugging.one_page import load, spider_named
         from outsourcing_spiders.middlewares.permission import missing_permission, permitted_platforms
         from outsourcing_spiders.platforms.listing import ListingSpider
 

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import difflib
 import os
 import signal
 import sys
-from collections.abc import Collection
-from datetime import UTC, datetime
-from pathlib import Path
 
 from scrapy.commands import ScrapyCommand
-from scrapy.settings import BaseSettings
 from scrapy.spiderloader import get_spider_loader
 from scrapy.utils.log import configure_logging
-
-from outsourcing_spiders.commands._platforms_table import Platform, Report, Setting, as_table, in_full, to_json
-from outsourcing_spiders.middlewares.permission import (
-    data_sheet,
-    missing_permission,
-    permitted_platforms,
-    unknown_names,
-)
-from outsourcing_spiders.platforms.base import PlatformSpider
-from outsourcing_spiders.storage.export_file import OutputError, ReaderGone, explained_output
-from outsourcing_spiders.storage.overview import Overview, overview
 
 
 class Command(ScrapyCommand):
@@ -58,6 +42,10 @@ class Command(ScrapyCommand):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Print the table, or one platform; what is missing is said in a line each."""
+        from outsourcing_spiders.administration.platforms import print_report
+        from outsourcing_spiders.platforms.base import PlatformSpider
+        from outsourcing_spiders.storage.export_file import OutputError, ReaderGone
+
         assert self.settings is not None
         if opts.loglevel or opts.logfile:
             configure_logging(self.settings)
@@ -75,8 +63,7 @@ class Command(ScrapyCommand):
             return
         wanted = [spiders[args[0]]] if args else list(spiders.values())
         try:
-            report = self._report(wanted, list(spiders))
-            _print(report, as_json=opts.json, whole=bool(args))
+            print_report(wanted, self.settings, list(spiders), as_json=opts.json, whole=bool(args))
         except ReaderGone:
             # What is still buffered has nowhere to go, and Python would say so at its exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -85,63 +72,6 @@ class Command(ScrapyCommand):
         except KeyboardInterrupt:
             self._fail("stopped.", exitcode=128 + signal.SIGINT)
 
-    def _report(self, spiders: list[type[PlatformSpider]], names: Collection[str]) -> Report:
-        assert self.settings is not None
-        url, root = str(self.settings.get("DATABASE_URL") or ""), Path(self.settings["EMBEDDED_POSTGRES_FOLDER"])
-        permitted = permitted_platforms(self.settings)
-        stored = asyncio.run(overview(url, [spidercls.name for spidercls in spiders], embedded_root=root))
-        return Report(
-            at=datetime.now(UTC),
-            platforms=[describe(spidercls, self.settings, permitted, stored) for spidercls in spiders],
-            stored=stored,
-            notes=[*unknown_names(permitted, names), *stored.notes],
-        )
-
     def _fail(self, sentence: str, *, exitcode: int) -> None:
         sys.stderr.write(f"scrapy platforms: {sentence}\n")
         self.exitcode = exitcode
-
-
-def describe(
-    spidercls: type[PlatformSpider], settings: BaseSettings, permitted: Collection[str], stored: Overview
-) -> Platform:
-    """Return all facts about one platform; of settings only whether they are set, never their values."""
-    own = settings.copy()
-    spidercls.update_settings(own)
-    sheet = data_sheet(spidercls)
-    required: tuple[str, ...] = tuple(getattr(spidercls, "needs", ()))
-    token: tuple[str, str] | None = getattr(spidercls, "token", None)
-    names = dict.fromkeys([*required, *([token[1]] if token else [])])
-    permission = "not needed"
-    if spidercls.access == "permission":
-        permission = "missing" if missing_permission(spidercls, spidercls.home, permitted) else "given"
-    narrowed_by: list[str] = [name for name in ("query", "skills", "category") if name in spidercls.narrowed_by]
-    return Platform(
-        name=spidercls.name,
-        home=spidercls.home,
-        access=spidercls.access,
-        permission=permission,
-        site=sheet.get("Site"),
-        access_note=sheet.get("Access"),
-        terms=sheet.get("Terms"),
-        caveats=sheet.get("Caveats"),
-        narrowed_by=narrowed_by,
-        settings=[
-            Setting(
-                name=name,
-                use="token" if token and name == token[1] else None,
-                required=name in required,
-                is_set=bool(own.get(name)),
-            )
-            for name in names
-        ],
-        browser=bool(getattr(spidercls, "renders", False)),
-        stored=stored.platforms[spidercls.name],
-    )
-
-
-def _print(report: Report, *, as_json: bool, whole: bool) -> None:
-    text = to_json(report) if as_json else in_full(report) if whole else as_table(report)
-    with explained_output("standard output"):
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()

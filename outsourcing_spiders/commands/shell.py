@@ -88,10 +88,10 @@ class Command(shell.Command):
         """Open the console of a spider; return whether it is one that reads a listing."""
         from scrapy.utils.url import add_http_if_no_scheme
 
-        from outsourcing_spiders.commands._one_page import load, spider_named
         from outsourcing_spiders.debugging import fixtures
         from outsourcing_spiders.debugging.answers import take_way_in
         from outsourcing_spiders.debugging.console import SpiderShell
+        from outsourcing_spiders.debugging.one_page import load, spider_named
         from outsourcing_spiders.middlewares.permission import missing_permission, permitted_platforms
         from outsourcing_spiders.platforms.listing import ListingSpider
 

@@ -27,6 +27,7 @@ from scrapy.responsetypes import responsetypes
 from scrapy.settings import BaseSettings, Settings
 from scrapy.utils.conf import closest_scrapy_cfg
 
+import outsourcing_spiders
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.middlewares.block_guard import BlockGuardMiddleware
 from outsourcing_spiders.outcomes import CloseReason, LayoutChanged, Outcome
@@ -40,7 +41,7 @@ Items = list[dict[str, Any]]
 
 SUFFIXES = (".html", ".json", ".xml")
 _SKIPPED = "outsourcing/skipped/"
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(outsourcing_spiders.__path__[0])
 
 
 class Meta(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

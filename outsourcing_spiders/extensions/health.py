@@ -6,13 +6,12 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.items import Project
@@ -20,16 +19,21 @@ from outsourcing_spiders.middlewares.kept_pages import decoded_headers
 from outsourcing_spiders.outcomes import CloseReason
 from outsourcing_spiders.parsing.coverage import Coverage, missing_share
 from outsourcing_spiders.parsing.redaction import scrub_personal
-from outsourcing_spiders.storage.engine import message
-from outsourcing_spiders.storage.health import Review, measures, review
 from outsourcing_spiders.storage.judgement import DETAILED, LISTED, Finding, Shares
-from outsourcing_spiders.storage.pages import LARGEST_BODY, keep_page
-from outsourcing_spiders.storage.store import Store
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from outsourcing_spiders.storage.health import Review
+    from outsourcing_spiders.storage.store import Store
 
 logger = logging.getLogger(__name__)
 
 _PATIENCE = 5.0
 """Seconds that the comparison may take; it is a matter of milliseconds."""
+
+_LARGEST_HELD = 4 * 1024 * 1024
+"""Bytes of a page that is held, of which there are four at most; what is kept is cut by `storage.pages`."""
 
 
 class _Page(NamedTuple):
@@ -47,6 +51,7 @@ class Health:
     """
 
     def __init__(self, crawler: Crawler) -> None:
+        # Here and below: only crawls that store need the drivers of a database.
         self.coverage = Coverage()
         self._crawler = crawler
         self._first: dict[str, Response] = {}
@@ -73,7 +78,7 @@ class Health:
             part = LISTED
         else:
             return
-        if len(response.body) <= LARGEST_BODY:
+        if len(response.body) <= _LARGEST_HELD:
             self._first.setdefault(part, response)
             self._last[part] = response
 
@@ -86,6 +91,8 @@ class Health:
             return {}
 
     def _measures(self, spider: Any) -> dict[str, Any]:
+        from outsourcing_spiders.storage.health import measures
+
         coverage = self.coverage
         coverage.tally()
         bounds = [f"max_pages={spider.max_pages}"] if spider.max_pages else []
@@ -97,7 +104,11 @@ class Health:
         """Compare the run, which is logged already, and say what is new. Never raises."""
         if store.run_id is None:
             return
+        from outsourcing_spiders.storage.engine import message
+
         try:
+            from outsourcing_spiders.storage.health import review
+
             async with asyncio.timeout(_PATIENCE), store.database.engine.begin() as connection:
 
                 async def keep(part: str, findings: Sequence[Finding]) -> int | None:
@@ -125,6 +136,8 @@ class Health:
     async def _keep(
         self, connection: AsyncConnection, store: Store, spider: Any, part: str, findings: Sequence[Finding]
     ) -> int | None:
+        from outsourcing_spiders.storage.pages import keep_page
+
         names = [finding.subject.partition(":")[2] for finding in findings]
         # A project's own page says nothing without its listing, and a listing nothing of what only those have.
         pages = [_Page(part, pages[part]) for pages in (self._last, self._first) if part in pages]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -131,22 +132,23 @@ class Metrics:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
-        """Make the extension where a port is set; raises `NotConfigured` with a sentence for a wrong one."""
+        """Make the extension where a port is set; of a wrong one the log has a sentence."""
         said = str(crawler.settings.get("METRICS_PORT") or "").strip()
         if said in ("", "0"):
             raise NotConfigured
         try:
             ports = _ports(said)
         except ValueError:
-            raise NotConfigured(
-                f"METRICS_PORT={said!r} is neither a port nor a range of ports such as 9410-9419; there are no metrics"
-            ) from None
+            # Here, for a log of this project leaves Scrapy's lines about what is disabled out.
+            logger.warning(
+                "METRICS_PORT=%r is neither a port nor a range of ports such as 9410-9419; there are no metrics", said
+            )
+            raise NotConfigured from None
         try:
             import prometheus_client  # noqa: F401
         except ImportError:
-            raise NotConfigured(
-                "METRICS_PORT is set, but prometheus-client is not installed; there are no metrics"
-            ) from None
+            logger.warning("METRICS_PORT is set, but prometheus-client is not installed; there are no metrics")
+            raise NotConfigured from None
         extension = cls(crawler, ports)
         crawler.signals.connect(extension._on_opened, signal=signals.spider_opened)
         crawler.signals.connect(extension._on_stopped, signal=signals.engine_stopped)
@@ -159,19 +161,22 @@ class Metrics:
         self._registry.register(CrawlCollector(self._crawler, datetime.now(UTC)))
         ProcessCollector(registry=self._registry)
         host = str(self._crawler.settings.get("METRICS_HOST") or "127.0.0.1")
-        last: OSError | None = None
+        last: Exception | None = None
         for port in self._ports:
             try:
                 self._server = await asyncio.start_server(self._serve, host, port, limit=_LARGEST_REQUEST)
                 break
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 last = error
-        else:
-            where = f"{host}:{self._ports[0]}" + (f"-{self._ports[-1]}" if len(self._ports) > 1 else "")
+                if not isinstance(error, OSError) or isinstance(error, socket.gaierror):
+                    # The host is none, and is none on the next port, too.
+                    break
+        if self._server is None:
+            where = f"{_bracketed(host)}:{self._ports[0]}" + (f"-{self._ports[-1]}" if len(self._ports) > 1 else "")
             logger.warning("There are no metrics of this crawl: %s cannot be listened on (%s)", where, last)
             return
         self.address = self._server.sockets[0].getsockname()[:2]
-        logger.info("Metrics for Prometheus: http://%s:%d/metrics", *self.address)
+        logger.info("Metrics for Prometheus: http://%s:%d/metrics", _bracketed(self.address[0]), self.address[1])
 
     async def _on_stopped(self) -> None:
         server, self._server = self._server, None
@@ -194,8 +199,8 @@ class Metrics:
                 writer.write(self._answer(head.decode("latin-1")))
                 await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            # A client that says nothing sensible gets no answer.
-            pass
+            # A client that says nothing sensible gets no answer, and what one does not take is not kept for it.
+            writer.transport.abort()
         except Exception:
             logger.exception("A request for metrics failed")
         finally:
@@ -227,6 +232,10 @@ def _response(status: str, body: bytes, content_type: str, *, extra: str = "") -
         f"{extra}Connection: close\r\n\r\n"
     )
     return head.encode("latin-1") + body
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _ports(said: str) -> range:

@@ -15,7 +15,7 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.utils.asyncio import create_looping_call
 
-from outsourcing_spiders.extensions.progress_display import Bar, Display, LogLine, State, Tally
+from outsourcing_spiders.extensions.progress_display import Display, LogLine, State, Tally
 from outsourcing_spiders.middlewares.pacing import PacingMiddleware
 from outsourcing_spiders.outcomes import Outcome
 from outsourcing_spiders.pipelines.storage import StoragePipeline
@@ -75,13 +75,16 @@ class Progress:
         try:
             interval = self._open(spider.name)
             self._call = create_looping_call(self._tick)
-            self._call.start(interval, now=isinstance(self._display, Bar))
+            self._call.start(interval, now=not isinstance(self._display, LogLine))
         except Exception as error:
             self._give_up(error)
 
     def _open(self, name: str) -> float:
         mode, settings = _mode(self._crawler), self._crawler.settings
         if mode == "on" or (mode == "auto" and not settings.get("LOG_FILE") and _is_terminal()):
+            # What draws it takes a tenth of a second to load.
+            from outsourcing_spiders.extensions.progress_bar import Bar
+
             self._display = Bar(name, force=mode == "on")
             return _BAR_INTERVAL
         self._display = LogLine(name)

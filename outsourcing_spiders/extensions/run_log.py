@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from scrapy import signals
 from scrapy.crawler import Crawler
@@ -16,10 +16,10 @@ from outsourcing_spiders.extensions.log_redaction import hide_in
 from outsourcing_spiders.middlewares.conditional import ConditionalMiddleware
 from outsourcing_spiders.outcomes import CloseReason, Outcome, close_reason, judge
 from outsourcing_spiders.pipelines.storage import StoragePipeline
-from outsourcing_spiders.storage.blocks import PAUSES
-from outsourcing_spiders.storage.engine import message
-from outsourcing_spiders.storage.store import Store
-from outsourcing_spiders.storage.writer import Totals
+
+if TYPE_CHECKING:
+    from outsourcing_spiders.storage.store import Store
+    from outsourcing_spiders.storage.writer import Totals
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,8 @@ class RunLog:
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)
         if pipeline is None:
             return
+        from outsourcing_spiders.storage.engine import message
+
         store, stats = pipeline.store, self._crawler.stats
         totals = store.totals
         scraped = sum(stats.get_value(f"item_{fate}_count", 0) for fate in ("scraped", "dropped", "error"))
@@ -141,6 +143,8 @@ def _egg() -> str | None:
 
 async def _note_block(store: Store, spider: Any, reason: CloseReason) -> None:
     """Let the next crawls leave a platform alone that refused this one; or no more, when it let this one in."""
+    from outsourcing_spiders.storage.blocks import PAUSES
+
     outcome = spider.outcome
     if reason in PAUSES and isinstance(outcome, Outcome):
         block = await store.remember_block(spider.host, reason=reason, message=str(outcome), asked=outcome.retry_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -14,7 +14,9 @@ from outsourcing_spiders.middlewares.outcomes import Skipped
 from outsourcing_spiders.outcomes import CloseReason
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 from outsourcing_spiders.platforms.base import PlatformSpider
-from outsourcing_spiders.storage.validators import Validators
+
+if TYPE_CHECKING:
+    from outsourcing_spiders.storage.validators import Validators
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,8 @@ class ConditionalMiddleware:
             raise Skipped(f"{request.url} is not modified")
         etag, last_modified = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
         if response.status == 200 and (etag or last_modified):
+            from outsourcing_spiders.storage.validators import Validators
+
             self.found[request.url] = Validators(_text(etag), _text(last_modified))
         return response
 

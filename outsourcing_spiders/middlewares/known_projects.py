@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -14,7 +14,9 @@ from scrapy.http import Response
 
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.pipelines.storage import StoragePipeline
-from outsourcing_spiders.storage.runs import Anchor
+
+if TYPE_CHECKING:
+    from outsourcing_spiders.storage.runs import Anchor
 
 logger = logging.getLogger(__name__)
 

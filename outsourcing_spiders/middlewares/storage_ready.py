@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
 from outsourcing_spiders.outcomes import Blocked, CloseReason, RateLimited
 from outsourcing_spiders.pipelines.storage import StoragePipeline
-from outsourcing_spiders.storage.store import Store
+
+if TYPE_CHECKING:
+    from outsourcing_spiders.storage.store import Store
 
 logger = logging.getLogger(__name__)
 

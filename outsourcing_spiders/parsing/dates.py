@@ -18,6 +18,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = EARLIEST.timestamp(), LATEST.timestamp()
+WHOLE = "-infinity"
+"""How far back a listing is known that was read to its end, as PostgreSQL writes the earliest of times."""
 _LONGEST = 20
 CLOCK_SKEW = timedelta(days=1)
 """How far in the future a posting may be: clocks differ, and so do readings of a time without a zone."""
@@ -29,6 +31,10 @@ _ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([01][0-9]|2[0-3]):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
     r" ?(Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
+# As feeds write a time, whatever the language of the platform.
+_RFC_822 = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}(?::[0-9]{2})? (?:GMT|UTC|[+-][0-9]{4})"
 )
 
 
@@ -165,6 +171,8 @@ def _read(
         return _from_iso(iso, zone, deadline)
     if _STAMP.fullmatch(text):
         return _from_stamp(float(text))
+    if _RFC_822.fullmatch(text):
+        words = time_words(("en",))
     statement = read_statement(text, words, day_first)
     if statement is None or (statement.deadline and not deadline):
         return UNKNOWN

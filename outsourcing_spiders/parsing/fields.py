@@ -7,13 +7,13 @@ from typing import Any
 
 from outsourcing_spiders.parsing.budgets import budget_of, parse_budget
 from outsourcing_spiders.parsing.countries import country_code
-from outsourcing_spiders.parsing.dates import days_after
+from outsourcing_spiders.parsing.dates import days_after, parse_deadline
 from outsourcing_spiders.parsing.markup import html_to_text, text_or_markup
 from outsourcing_spiders.parsing.money import decimal_or_none, int_or_none
 from outsourcing_spiders.parsing.text import slug
 
 __all__ = ["at", "budget_of", "country_code", "days_after", "decimal_or_none", "given", "html_to_text", "int_or_none",
-           "parse_budget", "slug", "text_or_markup"]  # fmt: skip
+           "parse_budget", "parse_deadline", "slug", "text_or_markup"]  # fmt: skip
 
 
 def at(row: Mapping[str, Any] | None, *keys: str) -> Any:

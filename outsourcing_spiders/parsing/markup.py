@@ -36,6 +36,7 @@ _INLINE = frozenset(
     ("a", "abbr", "b", "big", "cite", "code", "del", "em", "font", "i", "img", "ins", "kbd", "label", "mark", "q", "s",
      "small", "span", "strike", "strong", "sub", "sup", "time", "tt", "u")
 )  # fmt: skip
+_APART = (*sorted(_LINE_TAGS | _PARAGRAPH_TAGS | _CELL_TAGS), "br")
 _BLOCKS = "|".join(sorted((_LINE_TAGS | _PARAGRAPH_TAGS | {"br", "td", "th", "tbody", "thead"}), key=len, reverse=True))
 _OTHERS = "|".join(sorted(_INLINE | _SILENT | {"html", "body"}, key=len, reverse=True))
 _BLOCK_TAG = re.compile(rf"</?(?:{_BLOCKS})(?=[\s/>])", re.IGNORECASE)
@@ -48,7 +49,6 @@ _ESCAPED_MARKUP = re.compile(
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#[0-9]{1,6}|#[xX][0-9a-fA-F]{1,5});")
 _MOST_ESCAPES = 3
 _BULLETS = "-*•·–—▪‣◦●"
-_CUT = re.compile(r"(?:…|\.\.\.)[\])]?\Z")
 
 
 def html_to_text(markup: str | Selector | SelectorList[Selector], *, keep_lines: bool | None = None) -> str:
@@ -79,21 +79,27 @@ def html_to_text(markup: str | Selector | SelectorList[Selector], *, keep_lines:
     return _plain(text, keep_lines)
 
 
+def one_line(element: etree._Element) -> str:
+    """Return the text of a parsed element on one line; what stands on lines of its own is apart by a blank."""
+    if next(element.iterdescendants(*_APART), None) is None:
+        return " ".join(element.xpath("string()").split())
+    pieces: list[str] = []
+    for event, node in etree.iterwalk(element, events=("start", "end", "comment", "pi")):
+        if event in ("start", "end") and node.tag in _APART:
+            pieces.append(" ")
+        if event == "start":
+            pieces.append(node.text or "")
+        elif node is not element:
+            pieces.append(node.tail or "")
+    return " ".join("".join(pieces).split())
+
+
 def text_or_markup(text: str) -> str:
     """Return a description as plain text, whether the platform sends it plain or as HTML; some do both.
 
     Plain text keeps its lines, and what merely looks like markup: a client's own "a < b" or "</script>" is text.
     """
     return html_to_text(text) if _MARKUP.search(text) else text
-
-
-def is_teaser(text: str) -> bool:
-    """Tell whether a text ends as the listings of Freelancer, Guru and Lancers end a text that they cut: in dots.
-
-    A text whose author ended it so is taken for one too. The other way round it tells nothing: some
-    platforms cut without a mark.
-    """
-    return _CUT.search(text.rstrip()[-10:]) is not None
 
 
 def _plain(text: str, keep_lines: bool) -> str:

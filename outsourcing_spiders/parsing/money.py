@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cache, lru_cache
 
-from iso4217 import Currency
-
-# ISO's codes for tests and for "no currency" name none.
-_CODES = frozenset(currency.code for currency in Currency) - {"XTS", "XXX"}
 # What has more digits, or an exponent beyond these, is no amount, and neither arithmetic nor a database bears it.
 _LONGEST, _EXPONENT = 64, 30
 _NUMBERS = frozenset((int, float, str, Decimal))
@@ -57,4 +53,13 @@ def _decimal(value: int | float | str) -> Decimal | None:
 def currency_code(text: str) -> str | None:
     """Return the ISO 4217 code that `text` is, in upper case; ``None`` when it is no such code."""
     code = text.strip().upper()
-    return code if code in _CODES else None
+    return code if code in _codes() else None
+
+
+@cache
+def _codes() -> frozenset[str]:
+    # It reads an XML file when it is imported: longer than a command takes that needs no currency.
+    from iso4217 import Currency
+
+    # ISO's codes for tests and for "no currency" name none.
+    return frozenset(currency.code for currency in Currency) - {"XTS", "XXX"}

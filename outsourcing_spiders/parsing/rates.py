@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from currency_converter import CurrencyConverter, RateNotFoundError
+if TYPE_CHECKING:
+    from currency_converter import CurrencyConverter
 
 MAX_AGE = timedelta(days=90)
 """A rate older than this, counted from the day it is asked for, says too little to convert with."""
@@ -82,17 +83,19 @@ def to_usd(amount: Decimal, usd_per_unit: Decimal) -> Decimal:
     return (amount * usd_per_unit).quantize(_CENT)
 
 
-class _RecentRates(CurrencyConverter):  # type: ignore[misc]
-    """The newest year of the shipped history: reading all of it, since 1999, takes most of a second."""
-
-    def load_lines(self, lines: Iterable[str]) -> None:
-        """Read the header and the newest days, which come first in the file."""
-        super().load_lines(islice(lines, 1 + _SHIPPED_DAYS))
-
-
-@lru_cache(maxsize=1)
+@cache
 def _central_bank() -> CurrencyConverter:
-    return _RecentRates(decimal=True)
+    # Here, because few commands convert anything.
+    from currency_converter import CurrencyConverter
+
+    class RecentRates(CurrencyConverter):  # type: ignore[misc]
+        """The newest year of the shipped history: reading all of it, since 1999, takes most of a second."""
+
+        def load_lines(self, lines: Iterable[str]) -> None:
+            """Read the header and the newest days, which come first in the file."""
+            super().load_lines(islice(lines, 1 + _SHIPPED_DAYS))
+
+    return RecentRates(decimal=True)
 
 
 @lru_cache(maxsize=4096)
@@ -101,6 +104,8 @@ def central_bank_rate(currency: str, day: date) -> Rate | None:
 
     ``None`` when the bank quotes no such currency, or its newest shipped quote is older than `MAX_AGE`.
     """
+    from currency_converter import RateNotFoundError
+
     converter = _central_bank()
     if currency not in converter.currencies or currency == "USD":
         return None

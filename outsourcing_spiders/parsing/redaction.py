@@ -78,16 +78,22 @@ def redact_values(value: Any, secrets: tuple[Secret, ...] = ()) -> Any:
 
 
 def scrub_personal(text: str) -> str:
-    """Return `text` with ``[e-mail]`` and ``[phone]`` for e-mail addresses and telephone numbers.
+    """Return `text` with ``[e-mail]``, ``[phone]`` and ``[name]`` for addresses, telephone numbers and names.
 
     Only numbers that say that they are one: in a ``tel:`` link, or written internationally with a plus sign and at
-    least nine digits. Others look like ids, amounts and dates, which must stay.
+    least nine digits. Others look like ids, amounts and dates, which must stay. Only names that something says of that
+    they are a person's or a company's: a JSON key (``"public_name"``, ``"hiringOrganization"``), a class of HTML
+    (``username``). Elsewhere no program finds them.
     """
     if "@" in text or "%40" in text or "&#" in text:
         text = _EMAIL.sub("[e-mail]", text)
     if "+" in text or "tel:" in text:
         text = _TEL_LINK.sub(r"\1[phone]", text)
         text = _PHONE.sub("[phone]", text)
+    lower = text.lower()
+    for words, pattern in _NAMED:
+        if any(word in lower for word in words):
+            text = pattern.sub(r"\1[name]", text)
     return text
 
 
@@ -228,3 +234,32 @@ _EMAIL = re.compile(
 )
 _TEL_LINK = re.compile(r"\b(tel:)\+?[0-9(][0-9().\-\s]{4,20}[0-9]", re.IGNORECASE)
 _PHONE = re.compile(r"(?<![\w+])\+[1-9](?:[ ().\-/\u00a0]{0,2}[0-9]){8,14}(?![\w])")
+# The value of a JSON key, the whole of it quoted in the same way; keys may be escaped inside of other texts.
+_QUOTE = r"(?:\\?\"|&quot;)"
+_NAME = rf"\s{{0,20}}:\s{{0,20}}(?P<quote>{_QUOTE}))(?!\[name\])(?:(?!(?P=quote))(?:\\[\s\S]|[^\\])){{1,300}}"
+_NAMED = (
+    (
+        ("name",),
+        re.compile(
+            rf"((?:public|user|first|last|full|client|company|employer|owner)_?name{_QUOTE}{_NAME}", re.IGNORECASE
+        ),
+    ),
+    (
+        # JobPosting of schema.org: who hires, and once more in who gave the number.
+        ("hiringorganization", "identifier"),
+        re.compile(
+            rf"((?:hiringOrganization|identifier)\"\s{{0,20}}:\s{{0,20}}\{{[^{{}}]{{0,300}}?\"name\"{_NAME}",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        # Classes of HTML, and the first text in such an element.
+        ("username", "user-name", "identityname", "client-name", "clientname"),
+        re.compile(
+            r"(class=\\?[\"'][^\"'<>]{0,100}?(?:user-?name|identityname|client-?name)[^\"'<>]{0,100}[\"'][^<>]{0,200}>"
+            r"(?:\s{0,50}<[^<>/][^<>]{0,200}>){0,3}\s{0,100})(?!\[name\]|\s)[^<>]{1,200}",
+            re.IGNORECASE,
+        ),
+    ),
+)
+"""Words of which a text must hold one for the pattern to be tried; the pattern, whose first group stays."""

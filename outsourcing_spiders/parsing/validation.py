@@ -112,6 +112,9 @@ def _validate(project: Project, rates: ExchangeRates, now: datetime, unusable: l
     if type(project.description_complete) is not bool:
         project.description_complete = False
         unusable.append("description_complete")
+    if project.description is None and "description" in unusable:
+        # There is a text, of which nothing could be read: that is not the same as none.
+        project.description_complete = False
     project.skills = canonical_skills(project.skills)
     if project.status not in _STATUSES:
         project.status = "unknown"

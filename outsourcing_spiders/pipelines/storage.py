@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
@@ -17,9 +18,11 @@ from outsourcing_spiders.items import Project
 from outsourcing_spiders.outcomes import StorageError
 from outsourcing_spiders.parsing.redaction import scrub_personal
 from outsourcing_spiders.platforms.base import PlatformSpider
-from outsourcing_spiders.storage.engine import Database
-from outsourcing_spiders.storage.rows import prepare
-from outsourcing_spiders.storage.store import Store
+
+if TYPE_CHECKING:
+    # What only asks for this pipeline by its class, as most commands do, can do without the drivers of a database.
+    from outsourcing_spiders.storage.rows import PreparedRow
+    from outsourcing_spiders.storage.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class StoragePipeline:
 
     store: Store
     """The database of this crawl; from ``open_spider`` on."""
+    _prepare: Callable[[Project], PreparedRow]
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
@@ -49,7 +53,12 @@ class StoragePipeline:
             raise NotConfigured("STORAGE_ENABLED is off")
         if not isinstance(crawler.spider, PlatformSpider):
             raise NotConfigured("it stores what the spiders of this project find, no others")
+        from outsourcing_spiders.storage.engine import Database
+        from outsourcing_spiders.storage.rows import prepare
+        from outsourcing_spiders.storage.store import Store
+
         pipeline = cls(crawler)
+        pipeline._prepare = prepare
         spider = crawler.spider
         settings = crawler.settings
         pipeline.store = Store(
@@ -76,7 +85,7 @@ class StoragePipeline:
 
     async def process_item(self, item: Project) -> Project:
         """Return the item once it is stored, or on disk; raises `RefusedItem` when the database refuses it."""
-        row = prepare(item)
+        row = self._prepare(item)
         batch = self.store.submit(row)
         await batch.stored
         if batch.refused and (reason := batch.refused.get(row.key)):

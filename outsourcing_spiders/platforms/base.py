@@ -20,9 +20,9 @@ from twisted.python.failure import Failure
 from outsourcing_spiders.items import Period, Project, Status, WorkMode
 from outsourcing_spiders.middlewares.outcomes import Refused, Skipped, end_crawl
 from outsourcing_spiders.outcomes import CloseReason, LayoutChanged, Outcome, Unreachable
+from outsourcing_spiders.parsing.dates import WHOLE
 from outsourcing_spiders.platforms import arguments as given
 from outsourcing_spiders.platforms.times import PlatformTimes
-from outsourcing_spiders.storage.runs import WHOLE
 
 _BROWSER = "outsourcing_spiders.middlewares.browser.BrowserHandler"
 

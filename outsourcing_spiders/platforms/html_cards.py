@@ -11,6 +11,7 @@ from scrapy import Request
 from scrapy.http import Response, TextResponse
 
 from outsourcing_spiders.outcomes import LayoutChanged
+from outsourcing_spiders.parsing.markup import html_to_text, one_line
 from outsourcing_spiders.parsing.money import int_or_none
 from outsourcing_spiders.platforms.json_api import decode
 from outsourcing_spiders.platforms.listing import ERRORS, ListingSpider, Page
@@ -97,6 +98,11 @@ def texts_of(row: Selector | SelectorList[Selector], css: str) -> list[str]:
     return [text for found in row.css(css) if (text := _line(found))]
 
 
+def paragraphs_of(row: Selector | SelectorList[Selector], css: str) -> str | None:
+    """Return the text of the first element that `css` finds, with its paragraphs, and lines as they were typed."""
+    return next((html_to_text(found, keep_lines=True) for found in row.css(css)), None) or None
+
+
 def _line(element: Selector) -> str:
     # Past the selectors, which would be made for each piece of text.
-    return " ".join(element.root.xpath("string()").split())
+    return one_line(element.root)

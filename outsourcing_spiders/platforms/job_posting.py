@@ -8,7 +8,7 @@ from scrapy.http import Response, TextResponse
 
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.parsing.embedded import StateMissing, job_postings
-from outsourcing_spiders.parsing.fields import html_to_text, text_or_markup
+from outsourcing_spiders.parsing.fields import html_to_text, parse_budget, text_or_markup
 from outsourcing_spiders.parsing.text import clean_paragraphs
 from outsourcing_spiders.platforms.details import DetailPagesSpider
 from outsourcing_spiders.platforms.json_rows import Row
@@ -19,7 +19,7 @@ __all__ = ["JobPostingSpider", "Row"]
 class JobPostingSpider(DetailPagesSpider):
     """Take the description from a project's page, and what the listing left unknown; stands before the listing's base.
 
-    What the data say of pay is not read but the currency: pages fill it in by the year, whatever the job pays.
+    Where the data say of pay in fields, the currency alone is read: pages fill in the year, whatever the job pays.
     """
 
     posting_page: ClassVar[str | None] = None
@@ -30,6 +30,9 @@ class JobPostingSpider(DetailPagesSpider):
     """What stands after a text that was cut, such as the name of a button."""
     text_for_members: ClassVar[bool] = False
     """Whether the text may be for members: its lack is noted as ``login_only`` in `extra`, and is no new layout."""
+
+    ends_with_the_day: ClassVar[bool] = False
+    """Whether the hour of ``validThrough`` means nothing, and the end of that day is meant."""
 
     def detail(self, item: Project, response: Response) -> Project:
         """Return the item with what the page says; raises `ValueError` when it is not of the known shape."""
@@ -55,9 +58,13 @@ class JobPostingSpider(DetailPagesSpider):
             item.extra["login_only"] = ["description"]
         if posting.get("jobLocationType") == "TELECOMMUTE":
             item.work_mode = "remote"
+        salary, ends = posting.get("baseSalary"), posting.get("validThrough")
+        if item.budget is None and isinstance(salary, str):
+            item.budget = parse_budget(salary)
         if item.budget and item.budget.currency is None and (item.budget.minimum or item.budget.maximum):
-            salary = posting.get("baseSalary")
             item.budget.currency = salary.get("currency") if isinstance(salary, dict) else None
+        if item.closes_at is None and isinstance(ends, str):
+            item.closes_at = self.deadline(ends[:10] if self.ends_with_the_day else ends, response).at
         if item.posted_at is None and (posted := posting.get("datePosted")):
             told = self.posted(posted, response)
             item.posted_at, item.posted_precision = told["posted_at"], told["posted_precision"]

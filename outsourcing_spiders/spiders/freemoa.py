@@ -100,6 +100,8 @@ class FreemoaSpider(SessionSpider, JsonPagesSpider):
                 "days": int_or_none(row.get("during")),
                 "work_type": self.work_types.get(kind),
                 "plan": row.get("plan_nm"),
+                "start": row.get("BEGIN_EXPECT"),
+                "flags": [name for name in ("escrow", "nda") if str(row.get(f"is{name}")) == "1"],
             },
         )
 

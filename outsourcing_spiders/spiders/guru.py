@@ -12,8 +12,8 @@ from outsourcing_spiders.items import Client, Project
 from outsourcing_spiders.parsing.embedded import state_after
 from outsourcing_spiders.parsing.fields import country_code, decimal_or_none, int_or_none, parse_budget, slug
 from outsourcing_spiders.platforms.arguments import Either, InAddresses, OneOnly
-from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, text_of, texts_of
-from outsourcing_spiders.platforms.job_posting import JobPostingSpider, Row
+from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, paragraphs_of, text_of, texts_of
+from outsourcing_spiders.platforms.job_posting import JobPostingSpider
 
 
 class GuruSpider(JobPostingSpider, HtmlCardsSpider):
@@ -51,6 +51,7 @@ class GuruSpider(JobPostingSpider, HtmlCardsSpider):
     detail_marker = ("JobPosting", "jobHeading__title")
     shown_text = "pre.jobDetails__description"
     after_shown_text = "Show more"
+    ends_with_the_day = True
 
     def listing_request(self, page: int) -> Request:
         """One page; skill and category by name or as in the site's addresses, ``category/sub-category`` too."""
@@ -79,7 +80,7 @@ class GuruSpider(JobPostingSpider, HtmlCardsSpider):
         if budget := parse_budget(" | ".join(terms[:2])):
             budget.text = " | ".join(terms)
         categories = [*texts_of(card, ".skillsList__skill.greyBackground a"), None, None]
-        description = text_of(card, ".jobRecord__desc")
+        description = paragraphs_of(card, ".jobRecord__desc")
         return Project(
             platform=self.name,
             external_id=self.row_id(card),
@@ -106,12 +107,6 @@ class GuruSpider(JobPostingSpider, HtmlCardsSpider):
                 "preferred_locations": texts_of(card, ".jobLocations__top"),
             },
         )
-
-    def with_posting(self, item: Project, posting: Row, response: Response) -> Project:
-        """What the posting says, and until when it is valid: of its time only the day is meant."""
-        item = super().with_posting(item, posting, response)
-        item.closes_at = item.closes_at or self.deadline((posting.get("validThrough") or "")[:10], response).at
-        return item
 
 
 def rating(score: str | None) -> Decimal | None:

@@ -11,16 +11,14 @@ from parsel import Selector
 from scrapy.http import Request, Response
 
 from outsourcing_spiders.items import Client, Project
-from outsourcing_spiders.parsing.dates import parse_deadline
-from outsourcing_spiders.parsing.fields import decimal_or_none, given, int_or_none, parse_budget
+from outsourcing_spiders.parsing.fields import decimal_or_none, given, int_or_none, parse_budget, parse_deadline
 from outsourcing_spiders.parsing.lzstring import compress_to_base64
 from outsourcing_spiders.platforms.arguments import OneOf, Without
-from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, text_of
+from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, text_of, texts_of
 from outsourcing_spiders.platforms.job_posting import JobPostingSpider
 
 CATEGORIES = ("development", "design", "planning", "marketing", "etc")
 ADDRESS = re.compile(r"(?:https?://[^/?#]+)?/project/(\d+)(?![^/?#])")
-ON_SITE = "기간제"
 
 
 class WishketSpider(JobPostingSpider, HtmlCardsSpider):
@@ -52,7 +50,7 @@ class WishketSpider(JobPostingSpider, HtmlCardsSpider):
     zone = ZoneInfo("Asia/Seoul")
     languages = ("ko",)
     statuses = {".recruiting-mark": "open", ".status-mark:contains('마감')": "closed"}
-    work_modes = {ON_SITE: "onsite"}
+    work_modes = {"기간제": "onsite"}
     narrowed_by = frozenset({"query", "category"})
     # Whether the platform takes those characters as they are, or escaped, is not known.
     argument_rules = (OneOf("category", CATEGORIES), Without("query", "&+%"))
@@ -84,7 +82,7 @@ class WishketSpider(JobPostingSpider, HtmlCardsSpider):
     def item(self, card: Selector, response: Response) -> Project:
         """One project; the card of one in private matching has its title, address and state alone."""
         kind, role = text_of(card, ".project-type-mark"), text_of(card, ".project-category-or-role")
-        rating = (card.css(".badge-box span::text").getall() or [""])[-1]
+        chips, badges = texts_of(card, ".skill-chip"), texts_of(card, ".badge-box span")
         return Project(
             platform=self.name,
             external_id=self.row_id(card),
@@ -93,21 +91,23 @@ class WishketSpider(JobPostingSpider, HtmlCardsSpider):
             description_complete=False,
             status=next((status for css, status in self.statuses.items() if card.css(css)), "unknown"),
             budget=parse_budget(text_of(card, ".budget")),
-            skills=[chip.partition(" · ")[0].strip() for chip in card.css(".skill-chip::text").getall()],
-            category=role if kind != ON_SITE else None,
+            skills=[chip.partition(" · ")[0] for chip in chips],
+            category=role if kind not in self.work_modes else None,
             work_mode=self.work_modes.get(kind, "unknown"),
             location=text_of(card, ".location-data"),
             **self.posted((text_of(card, ".start-recruitment-data") or "").lstrip("· "), response),
             closes_at=self.closes_at(text_of(card, ".info-detail:contains('마감')"), response),
             bid_count=number(text_of(card, ".info-detail:contains('지원자')"), "명"),
-            client=Client(rating=decimal_or_none(rating) or None) if card.css(".client-info") else None,
+            client=Client(rating=decimal_or_none(badges[-1]) or None) if badges else None,
             extra={
                 "private": bool(card.css(".private-mark")),
                 "type": kind,
                 "days": number(text_of(card, ".term"), "일"),
-                "role": role if kind == ON_SITE else None,
+                "role": role if kind in self.work_modes else None,
                 "level": text_of(card, ".project-level"),
                 "start": text_of(card, ".launch-date span"),
+                "experience": [chip for chip in chips if " · " in chip],
+                "client_certified": "인증 완료" in badges,
             },
         )
 

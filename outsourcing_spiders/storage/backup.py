@@ -8,6 +8,7 @@ rows only: a zip of one CSV file for each table, and `MANIFEST`, which says whic
 from __future__ import annotations
 
 import asyncio
+import lzma
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -28,6 +29,9 @@ from outsourcing_spiders.storage.tables import SCHEMA_REVISION, metadata
 MANIFEST = "manifest.json"
 _FORMAT = 1
 _CHUNK = 1 << 18
+_LARGEST_MANIFEST = 1 << 20
+# RuntimeError: somebody has encrypted it. NotImplementedError: or packed it again, with what Python cannot unpack.
+_DAMAGE = (KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
 _COMPRESSION_LEVEL = 3  # of the next ones each costs twice the time for a hundredth of the size
 
 # Copies that must be gone at a time that a platform sets are in no file that outlives it.
@@ -123,8 +127,10 @@ async def back_up(database: Database, file: BinaryIO) -> Manifest:
 def read_manifest(archive: zipfile.ZipFile) -> Manifest:
     """Return what a backup holds; raises `StorageError` when this code cannot restore it."""
     try:
-        manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
-    except (KeyError, msgspec.MsgspecError, zipfile.BadZipFile, zlib.error):
+        with archive.open(MANIFEST) as entry:
+            said = entry.read(_LARGEST_MANIFEST + 1)
+        manifest = msgspec.json.decode(said if len(said) <= _LARGEST_MANIFEST else b"", type=Manifest)
+    except (*_DAMAGE, msgspec.MsgspecError):
         raise StorageError("The file is no backup of `scrapy db backup`.") from None
     if manifest.format != _FORMAT:
         raise StorageError("The backup was made by a newer version of this project: update the code.")
@@ -191,6 +197,12 @@ async def _fill(connection: AsyncConnection, archive: zipfile.ZipFile, manifest:
     for table in manifest.tables:
         if table.name not in held or set(table.columns) - set(held[table.name].columns):
             raise StorageError(f"The backup has a table {table.name} that its schema does not have: it is damaged.")
+    names = [table.name for table in manifest.tables]
+    if gone := sorted(held.keys() - set(names)):
+        raise StorageError(f"The backup is damaged (it has no {', '.join(gone)}); nothing was changed.")
+    if len(names) != len(set(names)):
+        raise StorageError("The backup is damaged (it has a table twice); nothing was changed.")
+    for table in manifest.tables:
         # Triggers would write the history and the search vectors, which are in the backup, a second time.
         await connection.execute(text(f"ALTER TABLE {table.name} DISABLE TRIGGER USER"))
         try:
@@ -198,7 +210,7 @@ async def _fill(connection: AsyncConnection, archive: zipfile.ZipFile, manifest:
                 told = await driver.copy_to_table(
                     table.name, source=_chunks(rows), columns=table.columns, format="csv", header=True
                 )
-        except (KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except _DAMAGE as error:
             raise StorageError(f"The backup is damaged ({table.name}: {error}); nothing was changed.") from error
         if told != f"COPY {table.rows}":
             raise StorageError(f"The backup is damaged ({table.name} is not whole); nothing was changed.")

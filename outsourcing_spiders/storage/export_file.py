@@ -6,7 +6,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,15 +60,18 @@ def to_file(target: Path, *, overwrite: bool) -> Iterator[Output]:
         unfinished = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
         stream = unfinished.open("xb")
     try:
-        with stream:
-            yield Output(stream, str(target))
-            with explained_output(str(target)):
-                stream.flush()
-                os.fsync(stream.fileno())
+        yield Output(stream, str(target))
+        with explained_output(str(target)):
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.close()
         with explained_output(str(target)):
             _check_target(target, overwrite=overwrite)
             unfinished.replace(target)
     except BaseException:
+        # On a full disk it fails once more with what is left in its buffer, and is closed all the same.
+        with suppress(OSError):
+            stream.close()
         unfinished.unlink(missing_ok=True)
         raise
 

@@ -44,7 +44,7 @@ _USUAL_SPREAD = 0.15
 """Least deviation of a logarithm: amounts that were the same each time may differ by a sixth."""
 
 SUCCESS = frozenset({CloseReason.FINISHED, CloseReason.UP_TO_DATE})
-_AT_ONCE = frozenset({CloseReason.LAYOUT_CHANGED, CloseReason.LOGIN_REQUIRED, CloseReason.FAILED})
+AT_ONCE = frozenset({CloseReason.LAYOUT_CHANGED, CloseReason.LOGIN_REQUIRED, CloseReason.FAILED})
 _IN_A_ROW = frozenset({CloseReason.UNREACHABLE, CloseReason.BLOCKED, CloseReason.RATE_LIMITED, CloseReason.INCOMPLETE})
 """Reasons that pass by themselves: told when a second crawl in a row ends so. Others are the user's own."""
 
@@ -220,14 +220,16 @@ def _same_depth(run: Run, other: Run) -> bool:
 
 
 def _reason(run: Run, past: Sequence[Run]) -> Finding | None:
-    told = [old for old in past if old.reason in SUCCESS | _AT_ONCE | _IN_A_ROW]
-    if run.reason not in _AT_ONCE | _IN_A_ROW:
+    told = [old for old in past if old.reason in SUCCESS | AT_ONCE | _IN_A_ROW]
+    if run.reason not in AT_ONCE | _IN_A_ROW:
         return None
-    first, failed = run, 1
+    first, failed, same = run, 1, 1
     for old in told:
         if old.reason in SUCCESS:
             break
-        first, failed = old, failed + 1
+        failed += 1
+        if run.reason in _IN_A_ROW or (old.reason == run.reason and failed == same + 1):
+            first, same = old, failed
     before = told[failed - 1 :][:RECENT]
     good = [old.reason for old in before if old.reason in SUCCESS]
     if len(good) < max(FEWEST_RUNS, 0.7 * len(before)) or (run.reason in _IN_A_ROW and failed < 2):

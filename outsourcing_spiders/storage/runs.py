@@ -14,9 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from outsourcing_spiders.parsing.text import clean_json
 from outsourcing_spiders.storage.tables import crawl_runs
 
-WHOLE = "-infinity"
-"""``whole_since`` of a crawl that read its listing to the end."""
-
 
 class Anchor(NamedTuple):
     """The newest crawl that stored a listing without gaps."""
@@ -24,7 +21,7 @@ class Anchor(NamedTuple):
     finished_at: datetime
     """A project first seen up to then has nothing unknown below it in the listing."""
     whole_since: str
-    """How far back the listing is whole: an ISO time, or `WHOLE`."""
+    """How far back the listing is whole: an ISO time, or `parsing.dates.WHOLE`."""
 
 
 async def begin_run(connection: AsyncConnection, spider: str, listing: str) -> int:

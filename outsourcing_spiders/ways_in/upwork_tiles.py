@@ -7,7 +7,7 @@ import re
 from parsel import Selector
 
 from outsourcing_spiders.platforms.embedded_json import Row, Tiles
-from outsourcing_spiders.platforms.html_cards import text_of, texts_of
+from outsourcing_spiders.platforms.html_cards import paragraphs_of, text_of, texts_of
 
 # Values of data-test are lists of words.
 _TITLE = "a[data-test~='job-tile-title-link'], a[data-test~='UpLink']"
@@ -40,7 +40,7 @@ def tile_row(tile: Selector) -> Row:
         "uid": tile.attrib["data-ev-job-uid"],
         "ciphertext": ciphertexts[-1] if ciphertexts else None,
         "title": shown["title"] or "",
-        "description": tile.css("[data-test~='JobDescription'] p").xpath("string()").get(),
+        "description": paragraphs_of(tile, "[data-test~='JobDescription'] p"),
         "durationLabel": next((part for part in times if part and part != workload), None),
         "workload": workload,
         "attrs": [{"prettyName": text} for text in texts_of(tile, "[data-test~='token']")],

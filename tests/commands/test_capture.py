@@ -18,7 +18,7 @@ from platforms_standins._server import StandInProcess
 from scrapy.http import HtmlResponse, Request, TextResponse
 from scrapy.spiderloader import SpiderLoader
 
-from outsourcing_spiders.commands._capture_fixture import meta_of, removed, scrub_body, scrubbed, suffix_of
+from outsourcing_spiders.debugging.capture_fixture import meta_of, removed, scrub_body, scrubbed, suffix_of
 from outsourcing_spiders.debugging.differences import differences, empty_fields, fell_out, filled
 from outsourcing_spiders.debugging.fixtures import Meta, answer, from_json, text_of_meta, to_json
 from outsourcing_spiders.items import Budget, Client, Project

@@ -17,7 +17,7 @@ import pytest
 from conftest import REPOSITORY, scrapy_environment
 from scrapy.cmdline import execute
 
-from outsourcing_spiders.commands._platforms_table import _duration
+from outsourcing_spiders.administration.platforms_table import _duration
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres
 from outsourcing_spiders.storage.engine import Database, normalize_url
 

@@ -36,6 +36,12 @@ CONSTANT = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tables be as wide as without a terminal, whoever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "140")
+
+
 @cache
 def loader() -> SpiderLoader:
     """The spiders of the project."""

@@ -74,7 +74,7 @@ def deploy(*arguments: str | Path, cwd: Path, **environment: str) -> str:
 def readme_blocks(kind: str) -> list[str]:
     """Return the code blocks of one kind in the README's section on Scrapyd."""
     text = (REPOSITORY / "README.md").read_text()
-    (section,) = re.findall(r"^## [^\n]*Scrapyd[^\n]*\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)
+    (section,) = re.findall(r"^### [^\n]*Scrapyd[^\n]*\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
     return re.findall(rf"^```{kind}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
 
 

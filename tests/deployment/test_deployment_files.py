@@ -23,8 +23,8 @@ from packaging.requirements import Requirement
 from scrapy.cmdline import execute
 from scrapy.utils.project import get_project_settings
 
-from outsourcing_spiders.commands._deployment_schedule import schedule
-from outsourcing_spiders.commands._deployment_units import (
+from outsourcing_spiders.administration.deployment_schedule import schedule
+from outsourcing_spiders.administration.deployment_units import (
     BROWSER_SECONDS,
     DATABASE_SECONDS,
     KEPT,
@@ -96,6 +96,8 @@ def test_what_is_copied_is_there_and_nothing_else_is_sent(dockerfile: list[Instr
         assert Path(source).parts[0] in sent
     assert {Path(source).parts[0] for source in copied} == sent
     assert not fnmatch.filter(sent, ".env*")
+    # In a folder that is sent, too: the last rule that fits counts.
+    assert rules.index("**/.env*") > max(rules.index(f"!{name}") for name in sent)
 
 
 def test_the_pinned_versions_are_within_the_ranges() -> None:

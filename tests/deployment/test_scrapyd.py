@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,6 @@ from deployment._scrapyd import (
     needs_scrapyd,
     readme_blocks,
     readme_command,
-    run,
     until,
 )
 from platforms_standins._server import StandInProcess
@@ -234,28 +232,3 @@ def test_a_version_is_rolled_back(
     scrapyd.start()
     assert job.id in scrapyd.jobs("finished")
     assert job.log == log
-
-
-def test_without_eggs_and_stopped_as_a_service(
-    site: StandInProcess, project: Path, tmp_path: Path, database_url: str, data_folder: Path
-) -> None:
-    # What `pip install .` would put into the environment.
-    run(sys.executable, "setup.py", "-q", "build", "--build-lib", tmp_path / "installed", cwd=project)
-    folder = tmp_path / "scrapyd"
-    folder.mkdir()
-    (configuration,) = [block for block in readme_blocks("ini") if "[settings]" in block]
-    (folder / "scrapy.cfg").write_text(configuration.replace("poll_interval = 1", "poll_interval = 0.1"))
-    environment = {"PYTHONPATH": str(tmp_path / "installed"), "DATABASE_URL": database_url}
-    with Scrapyd(folder, OUTSOURCING_SPIDERS_DATA=str(data_folder), **environment) as scrapyd:
-        assert scrapyd.ask("listprojects.json")["projects"] == [PROJECT]
-        site.requests(clear=True)
-        site.fail("slow", delay=30, after=1)
-        job = scrapyd.schedule(site.base_url)
-        until(lambda: has_rows(database_url, 1) and len(site.requests()) == 2)
-        process = job.process
-        # As systemd stops a service; after a signal to Scrapyd alone the crawl would go on.
-        scrapyd.stop()
-        until(lambda: not is_alive(process), seconds=20)
-        (stopped,) = runs(database_url)
-        assert (stopped["reason"], stopped["items_scraped"]) == ("shutdown", len(stored(database_url)))
-        assert (stopped["stats"]["job"], stopped["stats"].get("egg")) == (job.id, None)

@@ -19,10 +19,10 @@ from platforms_standins.freelancer import standin_process
 from scrapy.settings import Settings
 from scrapy.utils.project import get_project_settings
 
-from outsourcing_spiders.commands import _deployment_schedule as deployment
-from outsourcing_spiders.commands._deployment_health import Health, look_at_database, look_at_scrapyd
-from outsourcing_spiders.commands._deployment_schedule import Job, Scheduler, ScrapydError, WrongSchedule, schedule
-from outsourcing_spiders.commands._deployment_units import stop_grace
+from outsourcing_spiders.administration import deployment_schedule as deployment
+from outsourcing_spiders.administration.deployment_health import Health, look_at_database, look_at_scrapyd
+from outsourcing_spiders.administration.deployment_schedule import Job, Scheduler, ScrapydError, WrongSchedule, schedule
+from outsourcing_spiders.administration.deployment_units import stop_grace
 from outsourcing_spiders.storage.engine import Database, normalize_url
 from outsourcing_spiders.storage.run_liveness import RunLease
 
@@ -169,6 +169,31 @@ def test_what_scrapyd_forgets_is_remembered(caplog: pytest.LogCaptureFixture) ->
     assert scheduler.look(NOW + timedelta(minutes=9)) == ["freelancer"]
 
 
+def test_a_clock_that_is_set_back_stops_nothing() -> None:
+    scrapyd = FakeScrapyd(ended("freelancer", 1), ended("guru", 1))
+    scheduler = Scheduler(scrapyd, PAUSES)  # type: ignore[arg-type]
+    assert scheduler.look(NOW) == []
+    before = NOW - timedelta(days=2)
+    assert scheduler.look(before) == ["freelancer", "guru"]
+    # Once: from now on the new clock's times count, though Scrapyd has the other ones, too.
+    scrapyd.listed = [ended("freelancer", 1), ended("guru", 1)]
+    scrapyd.listed += [Job(spider, before + timedelta(minutes=5)) for spider in PAUSES]
+    assert scheduler.look(before + timedelta(minutes=14)) == []
+    assert scheduler.look(before + timedelta(minutes=15)) == ["freelancer"]
+
+
+def test_one_platform_that_cannot_be_scheduled_keeps_none_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    class Refusing(FakeScrapyd):
+        def schedule(self, spider: str) -> str:
+            if spider == "freelancer":
+                raise ScrapydError("no such spider")
+            return super().schedule(spider)
+
+    scheduler = Scheduler(Refusing(), PAUSES)  # type: ignore[arg-type]
+    assert [scheduler.look(NOW), scheduler.look(NOW)] == [["guru"], []]
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["no such spider"]
+
+
 def test_the_schedule_is_read() -> None:
     read = schedule(Settings({"CRAWL_SCHEDULE": " guru=1h, wishket=1d"}), PLATFORMS)
     assert read == {"guru": timedelta(hours=1), "wishket": timedelta(days=1)}
@@ -182,6 +207,8 @@ def test_the_schedule_is_read() -> None:
         ("guru", "says 'guru'; it must look like guru=30m"),
         ("guru=soon", "says 'guru=soon'; it must look like guru=30m"),
         ("guru=10s", "says 'guru=10s'; "),
+        ("guru=99999999999999d", "says 'guru=99999999999999d'; it must look like guru=30m"),
+        ("guru=10m freelancer=5m guru=1h", "names 'guru' twice"),
     ],
 )
 def test_a_wrong_schedule(text: str, said: str) -> None:

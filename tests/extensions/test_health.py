@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import email
+import email.policy
 import gzip
 import itertools
 import json
 import re
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from _crawls import Crawl, crawl, fetch, runs
+from _crawls import Crawl, crawl, fetch, project_settings, runs
 from conftest import Server, _administer
 from platforms_standins._server import Answer
 from platforms_standins.guru import GuruStandIn, standin_process
+from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
 from sqlalchemy import text
 
+from outsourcing_spiders.extensions.alarms import Alarms
 from outsourcing_spiders.spiders.guru import GuruSpider
 from outsourcing_spiders.storage.engine import Database
+from outsourcing_spiders.storage.pages import LARGEST_BODY
 
 _numbers = itertools.count()
 
@@ -154,6 +163,18 @@ async def test_a_crawl_that_fails_is_told_with_its_page(url: str, tmp_path: Path
         assert back.startswith("guru: it ends as up_to_date again (since ")
 
 
+async def test_of_a_large_page_the_beginning_is_kept(url: str, tmp_path: Path) -> None:
+    async with Shop(30) as site:
+        for _ in range(4):
+            await read(url, tmp_path, site, full="1")
+        site.listing_edit = lambda body: without_budget(body) + b"<!-- " + b"x" * LARGEST_BODY + b" -->"
+        (warning,) = said(await read(url, tmp_path, site, full="1"))
+        (page,) = await fetch(url, "SELECT id, body, body_size FROM kept_pages")
+    assert warning.endswith(f"page kept: `scrapy db pages {page['id']}`")
+    assert page["body_size"] > LARGEST_BODY
+    assert 0 < len(gzip.decompress(page["body"])) <= LARGEST_BODY
+
+
 async def test_a_crawl_ends_well_when_nothing_can_be_compared(url: str, tmp_path: Path) -> None:
     async with Shop(20) as site:
         connected = await fetch(url, "DROP TABLE platform_health")
@@ -216,3 +237,113 @@ def test_spidermon_carries_out_actions(scrapy: Callable[..., Any], embedded_serv
     assert "`extra.ever` vanished: in 0 of " in ended.stderr
     assert "Deprecat" not in ended.stderr
     assert (tmp_path / "noted").read_text().startswith("guru: `extra.ever` vanished")
+
+
+# --- mail ---------------------------------------------------------------------------------------------------------
+
+
+class MailServer:
+    """Take mail on loopback as RFC 5321 has it: as much as a client needs that sends one."""
+
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client, client.makefile("rwb") as file:
+                self._talk(file)
+
+    def _talk(self, file: Any) -> None:
+        def say(line: bytes) -> None:
+            file.write(line + b"\r\n")
+            file.flush()
+
+        say(b"220 here")
+        while line := file.readline():
+            match line[:4].upper():
+                case b"EHLO":
+                    say(b"250-here\r\n250 AUTH PLAIN")
+                case b"AUTH":
+                    say(b"235 welcome")
+                case b"DATA":
+                    say(b"354 go on")
+                    self.mails.append(b"".join(iter(file.readline, b".\r\n")))
+                    say(b"250 taken")
+                case b"QUIT":
+                    say(b"221 bye")
+                    return
+                case _:
+                    say(b"250 OK")
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    server = MailServer()
+    yield server
+    server.close()
+
+
+def crawler_with(**settings: Any) -> Crawler:
+    made = Crawler(GuruSpider, project_settings(STORAGE_ENABLED=False, SPIDERMON_ENABLED=True, **settings))
+    made._apply_settings()
+    return made
+
+
+SEND_MAIL = "outsourcing_spiders.extensions.health_mail.SendMail"
+
+
+def test_what_was_found_comes_by_mail(mail_server: MailServer) -> None:
+    pytest.importorskip("spidermon")
+    from outsourcing_spiders.extensions.health_mail import SendMail
+
+    settings = {
+        "SPIDERMON_SMTP_HOST": "127.0.0.1", "SPIDERMON_SMTP_PORT": mail_server.port, "SPIDERMON_SMTP_USER": "anna",
+        "SPIDERMON_SMTP_PASSWORD": "s3cret", "SPIDERMON_EMAIL_SENDER": "crawls@mail.example",
+        "SPIDERMON_EMAIL_TO": "a@mail.example, b@mail.example",
+    }  # fmt: skip
+    action = SendMail.from_crawler(crawler_with(**settings))
+    action.data = SimpleNamespace(stats={"outsourcing/health/findings": ["guru: `budget` vanished: in 0 of 45 rows"]})
+    action.run_action()
+    (sent,) = mail_server.mails
+    mail = email.message_from_bytes(sent, policy=email.policy.default)
+    assert (mail["Subject"], mail["To"]) == ("guru: not as usual", "a@mail.example, b@mail.example")
+    assert mail.get_content().strip() == "guru: `budget` vanished: in 0 of 45 rows"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"HEALTH_ACTIONS": "nothing.like.This"}, "HEALTH_ACTIONS=nothing.like.This cannot be carried out: No module"),
+        ({"HEALTH_ACTIONS": SEND_MAIL}, "mail needs SPIDERMON_SMTP_HOST and SPIDERMON_EMAIL_SENDER and SPIDER"),
+        (
+            {
+                "HEALTH_ACTIONS": SEND_MAIL, "SPIDERMON_SMTP_HOST": "mail.example", "SPIDERMON_SMTP_USER": "anna",
+                "SPIDERMON_EMAIL_SENDER": "a@mail.example", "SPIDERMON_EMAIL_TO": "b@mail.example",
+            },
+            "a password for mail goes over TLS alone",
+        ),
+    ],
+    ids=["none", "settings", "open"],
+)  # fmt: skip
+def test_actions_that_cannot_be_carried_out_are_told(
+    settings: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("spidermon")
+    with pytest.raises(NotConfigured, match=r"^$"):
+        Alarms.from_crawler(crawler_with(**settings))
+    (line,) = {each.getMessage() for each in caplog.records if each.name == "outsourcing_spiders.extensions.alarms"}
+    assert line.startswith("There are no alarms: ")
+    assert said in line

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +202,72 @@ def test_it_is_off_by_default(port: object) -> None:
 
 
 @pytest.mark.parametrize("port", ["http", "70000", "9419-9410", "-5", "1-60000", "9410-"])
-def test_a_wrong_port_is_told(port: str) -> None:
-    with pytest.raises(NotConfigured, match=r"^METRICS_PORT='.*' is neither a port nor a range of ports"):
+def test_a_wrong_port_is_told(port: str, caplog: pytest.LogCaptureFixture) -> None:
+    # By its own logger: of what Scrapy says of disabled extensions the log has nothing.
+    with pytest.raises(NotConfigured, match=r"^$"):
         made(METRICS_PORT=port)
+    (line,) = {each.getMessage() for each in caplog.records if each.name == "outsourcing_spiders.extensions.metrics"}
+    assert line.startswith(f"METRICS_PORT={port!r} is neither a port nor a range of ports")
+
+
+@pytest.mark.parametrize("host", ["no such host", "x" * 70, "a..b", "192.0.2.1"])
+async def test_a_wrong_host_is_told(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    extension = made(METRICS_PORT="9410-9412", METRICS_HOST=host)
+    await extension._on_opened()
+    assert extension.address is None
+    (line,) = [each for each in caplog.records if each.name == "outsourcing_spiders.extensions.metrics"]
+    assert line.getMessage().startswith(f"There are no metrics of this crawl: {host}:9410-9412 cannot be listened on (")
+
+
+async def test_an_address_of_ipv6_is_one_that_can_be_asked(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    try:
+        with taken_port() as port, socket.create_server(("::1", port), family=socket.AF_INET6):
+            pass
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    extension = made(METRICS_PORT=port, METRICS_HOST="::1")
+    await extension._on_opened()
+    assert f"http://[::1]:{port}/metrics" in caplog.text
+    reader, writer = await asyncio.open_connection("::1", port)
+    writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+    writer.close()
+    await extension._on_stopped()
+
+
+async def test_a_client_that_does_not_read_is_let_go(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outsourcing_spiders.extensions.metrics._PATIENCE", 0.3)
+    monkeypatch.setattr(Metrics, "_answer", lambda *_: b"x" * 50_000_000)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.setblocking(False)
+        client.send(b"GET /metrics HTTP/1.1\r\n\r\n")
+        async with asyncio.timeout(10):
+            while True:
+                await asyncio.sleep(0.05)
+                others = asyncio.all_tasks() - {asyncio.current_task()}
+                if not any("_serve" in repr(task) for task in others):
+                    break
+        # What is in the buffers of the system is all that ever comes.
+        client.setblocking(True)
+        came = 0
+        with suppress(ConnectionResetError):
+            while chunk := await asyncio.to_thread(client.recv, 1 << 20):
+                came += len(chunk)
+    assert came < 50_000_000
+
+
+async def test_one_request_is_answered_on_a_connection(port: int) -> None:
+    smuggled = "GET /metrics HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    head, body = await asked(port, smuggled + "GET /metrics HTTP/1.1\r\n\r\n")
+    assert head.startswith("HTTP/1.1 200 ")
+    assert (body.count("HTTP/1.1"), f"Content-Length: {len(body)}" in head) == (0, True)
+
+
+def test_nothing_of_prometheus_is_imported_where_it_is_off() -> None:
+    code = (
+        "import sys, outsourcing_spiders.extensions.metrics as m, outsourcing_spiders.extensions.alarms; "
+        "print([name for name in sys.modules if name.startswith(('prometheus', 'spidermon'))])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from outsourcing_spiders.parsing.countries import _BY_ALPHA_3, _CODES, country_code
 
@@ -31,3 +33,12 @@ def test_every_country_has_one_code_of_each_length() -> None:
     assert all(len(code) == 3 and code.isascii() and code.isupper() for code in _BY_ALPHA_3)
     # Most begin alike; a shift by one in the table would show.
     assert sum(long[0] != short[0] for long, short in _BY_ALPHA_3.items()) < 12
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(text=st.text() | st.text("abcdefghijklmnopqrstuvwxyz .-&\u2019", max_size=12) | st.sampled_from(sorted(_CODES)))
+def test_any_text_is_a_country_or_none(text: str) -> None:
+    found = country_code(text)
+    assert found is None or found in _CODES
+    if found is not None:
+        assert country_code(found) == found

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from parsel import Selector
 
-from outsourcing_spiders.parsing.markup import html_to_text, is_teaser
+from outsourcing_spiders.parsing.markup import html_to_text, one_line
 from outsourcing_spiders.parsing.text import clean_paragraphs, is_storable
 
 REPEATABLE = settings(derandomize=True, deadline=None, max_examples=300)
@@ -87,6 +87,22 @@ def test_what_was_escaped_twice(markup: str, text: str) -> None:
     assert html_to_text(markup) == text
 
 
+@pytest.mark.parametrize(
+    ("markup", "line"),
+    [
+        ("<b>One  <i>two</i></b>three\n four", "One twothree four"),
+        ("One<br>two<br/>three", "One two three"),
+        ("<p>One</p><p>two</p>three", "One two three"),
+        ("<ul><li><b>One</b></li><li>two</li></ul>", "One two"),
+        ("<table><tr><td>One</td><td>two</td></tr></table>", "One two"),
+        ("One<!-- no --><br><!-- no -->two", "One two"),
+        ("", ""),
+    ],
+)
+def test_one_line(markup: str, line: str) -> None:
+    assert one_line(Selector(text=f"<div>{markup}</div>").css("div")[0].root) == line
+
+
 def test_selected_elements() -> None:
     page = Selector("<div><p class=d>a<br>b\nc<!-- x --></p>tail<p class=d>d</p><i title='x &amp; y'></i></div>")
     first = page.css("p.d")[0]
@@ -98,21 +114,6 @@ def test_selected_elements() -> None:
     assert html_to_text(Selector("<p>use &lt;p&gt;\nx</p>").css("::text")) == "use <p> x"
     # The page itself is as it was.
     assert page.css("p.d")[0].get() == '<p class="d">a<br>b\nc<!-- x --></p>'
-
-
-@pytest.mark.parametrize(
-    ("text", "teaser"),
-    [
-        ("We need a site and…", True),
-        ("We need a site and... ", True),
-        ("We need a site and [...]", True),
-        ("We need a site... soon.", False),
-        ("We need a site.", False),
-        ("", False),
-    ],
-)
-def test_a_cut_shows_at_the_end(text: str, teaser: bool) -> None:
-    assert is_teaser(text) is teaser
 
 
 @REPEATABLE

@@ -203,10 +203,25 @@ def test_values_inside_of_values_are_redacted() -> None:
         ("call +14155552671", "call [phone]"),
         ("+44 20 7946 0958 or", "[phone] or"),
         ("<a href='tel:030-1234567'>", "<a href='tel:[phone]'>"),
+        ('"public_name":"Zaphod B.","country":"UK"', '"public_name":"[name]","country":"UK"'),
+        ('"companyName" : "A \\"B\\" C", "x": 1', '"companyName" : "[name]", "x": 1'),
+        (r"{\"user_name\":\"Zaphod\",\"x\":1}", r"{\"user_name\":\"[name]\",\"x\":1}"),
+        ("&quot;clientName&quot;:&quot;A &amp; B&quot;,", "&quot;clientName&quot;:&quot;[name]&quot;,"),
+        (
+            '"hiringOrganization" : {"@type" :"Organization","name" :"B"},\n"Identifier" : {"Name" :"B","Value" :"7"}',
+            '"hiringOrganization" : {"@type" :"Organization","name" :"[name]"},\n'
+            '"Identifier" : {"Name" :"[name]","Value" :"7"}',
+        ),
+        (
+            '<h3 class="identityName"><a @click="x">Zaphod B.</a></h3>',
+            '<h3 class="identityName"><a @click="x">[name]</a></h3>',
+        ),
+        (r"<p class=\"username body-3\">Zaphod</p>", r"<p class=\"username body-3\">[name]</p>"),
     ],
 )
 def test_personal_data_is_scrubbed(text: str, shown: str) -> None:
     assert scrub_personal(text) == shown
+    assert scrub_personal(shown) == shown
 
 
 @pytest.mark.parametrize(
@@ -219,6 +234,9 @@ def test_personal_data_is_scrubbed(text: str, shown: str) -> None:
         "0301234567 is a number that may be anything",
         "+5 stars, +100 points, a+b=c, 1+1234567890",
         "rgba(255,255,255,.5) M10 20L30 40",
+        '"name": "Web", "cate_name": "Design", "displayName": "PHP", "username": null, "public_name": ""',
+        '"identifier": {"value": 5}, "hiringOrganization": null',
+        '<p class="username"></p><p>Text</p><input name="username" value=""><label>Your name</label>',
     ],
 )
 def test_ids_amounts_and_dates_stay(text: str) -> None:
@@ -226,7 +244,24 @@ def test_ids_amounts_and_dates_stay(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "run", ["a-", "://", "token", "token'", 'token\\"', "cookie: ", "a@b.", "+1 ", "&code", "eyJ", "%3F"]
+    "run",
+    [
+        "a-",
+        "://",
+        "token",
+        "token'",
+        'token\\"',
+        "cookie: ",
+        "a@b.",
+        "+1 ",
+        "&code",
+        "eyJ",
+        "%3F",
+        'public_name":"',
+        '"username":"a\\',
+        'hiringOrganization":{',
+        'class="username"><a>',
+    ],
 )
 def test_hostile_texts_take_linear_time(run: str) -> None:
     # Half a megabyte; anything quadratic would take minutes.

@@ -306,11 +306,22 @@ def test_values_that_json_knows_pass_in_extra() -> None:
     assert stored(item)["extra"] == expected
 
 
-def test_a_teaser_stays_a_teaser_and_no_text_is_no_full_text() -> None:
+def test_a_teaser_stays_a_teaser_and_no_text_may_be_all_there_is() -> None:
     teaser, none = project(description_complete=False), project(description=None)
-    assert check(teaser) == check(none) == []
+    blank, nothing_yet = project(description=" \n"), project(description=None, description_complete=False)
+    assert check(teaser) == check(none) == check(blank) == check(nothing_yet) == []
     assert teaser.description_complete is False
-    assert stored(none)["description_complete"] is False
+    assert (stored(none)["description"], stored(none)["description_complete"]) == (None, True)
+    assert (stored(blank)["description"], stored(blank)["description_complete"]) == (None, True)
+    assert stored(nothing_yet)["description_complete"] is False
+
+
+def test_a_text_that_cannot_be_read_does_not_pass_for_none() -> None:
+    item = project(description=["a list"])
+    assert check(item) == ["description"]
+    assert (item.description, item.description_complete) == (None, False)
+    assert check(item) == []
+    assert item.description_complete is False
 
 
 def test_a_reversed_budget_is_turned_round() -> None:

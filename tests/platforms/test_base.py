@@ -9,8 +9,8 @@ import pytest
 from scrapy.exceptions import CloseSpider
 
 from outsourcing_spiders.outcomes import Blocked, CloseReason, WrongArgument
+from outsourcing_spiders.parsing.dates import WHOLE
 from outsourcing_spiders.platforms.base import PlatformSpider
-from outsourcing_spiders.storage.runs import WHOLE
 
 
 class Somewhere(PlatformSpider):

@@ -16,8 +16,8 @@ from scrapy.http import HtmlResponse, Response, TextResponse
 
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.outcomes import LayoutChanged
-from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, text_of
-from outsourcing_spiders.storage.runs import WHOLE
+from outsourcing_spiders.parsing.dates import WHOLE
+from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, paragraphs_of, text_of, texts_of
 
 DATE = "Mon, 21 Sep 2026 14:00:00 GMT"
 
@@ -182,6 +182,16 @@ def test_an_old_card_on_top_does_not_end_a_bounded_crawl() -> None:
     new = card("new", "1 hour ago", FEATURED)
     assert read(cards, answered(third, new, card(2, "2 weeks ago"), following=4)) == ([], ["new"])
     assert cards.whole_since == cards.wanted_since
+
+
+def test_texts_of_a_card() -> None:
+    card = Selector(text="<div><p>One\ntwo<br>three</p><p>Four</p><p> </p></div>").css("body")
+    assert text_of(card, "p") == "One two three"
+    assert texts_of(card, "p") == ["One two three", "Four"]
+    assert text_of(card, "div") == "One two three Four"
+    assert paragraphs_of(card, "p") == "One\ntwo\nthree"
+    assert paragraphs_of(card, "div") == "One\ntwo\nthree\n\nFour"
+    assert text_of(card, "p:last-child") is paragraphs_of(card, "p:last-child") is paragraphs_of(card, "h2") is None
 
 
 def test_a_card_without_an_id_is_left_out_and_counted() -> None:

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from scrapy.http import HtmlResponse, Request, Response
@@ -86,6 +87,48 @@ def test_the_currency_of_a_bare_sign(salary: Any, budget: Budget, currency: str 
     item = read(TEXT | {"baseSalary": salary}, budget=budget)
     assert item.budget is not None
     assert item.budget.currency == currency
+
+
+@pytest.mark.parametrize(
+    ("salary", "budget"),
+    [
+        ("2,000만원 (부가세 별도)", (Decimal(20_000_000), "KRW", None)),
+        ("협의 후 결정", (None, None, None)),
+        ({"currency": "USD", "value": {"value": 5, "unitText": "YEAR"}}, None),
+        (5, None),
+        ("", None),
+    ],
+)
+def test_a_salary_in_words_is_a_budget_where_the_listing_has_none(salary: Any, budget: Any) -> None:
+    found = read(TEXT | {"baseSalary": salary}).budget
+    assert (found and (found.maximum, found.currency, found.period)) == budget
+    known = Budget(minimum=Decimal(5), currency="EUR")
+    assert read(TEXT | {"baseSalary": salary}, budget=known).budget == Budget(minimum=Decimal(5), currency="EUR")
+
+
+class InKorea(Postings):
+    zone = ZoneInfo("Asia/Seoul")
+
+
+class ToTheEndOfTheDay(Postings):
+    ends_with_the_day = True
+
+
+@pytest.mark.parametrize(
+    ("ends", "spider", "at"),
+    [
+        ("2026-09-07T23:59", InKorea, datetime(2026, 9, 7, 14, 59, tzinfo=UTC)),
+        ("2026-09-07T23:59", Postings, datetime(2026, 9, 7, 23, 59, tzinfo=UTC)),
+        ("2026-09-07T00:00:00.0000000+00:00", ToTheEndOfTheDay, datetime(2026, 9, 7, 23, 59, 59, tzinfo=UTC)),
+        ("soon", Postings, None),
+        (5, Postings, None),
+        (None, ToTheEndOfTheDay, None),
+    ],
+)
+def test_until_when_a_posting_is_valid(ends: Any, spider: type[Postings], at: datetime | None) -> None:
+    assert read(TEXT | {"validThrough": ends}, spider=spider).closes_at == at
+    known = datetime(2026, 9, 1, tzinfo=UTC)
+    assert read(TEXT | {"validThrough": ends}, spider=spider, closes_at=known).closes_at == known
 
 
 def test_without_a_posting_the_page_is_read() -> None:

@@ -15,9 +15,9 @@ from twisted.python.failure import Failure
 
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.outcomes import CloseReason, Incomplete, LayoutChanged, LoginRequired, Unreachable
+from outsourcing_spiders.parsing.dates import WHOLE
 from outsourcing_spiders.platforms.json_api import JsonApiSpider, Row, decode
 from outsourcing_spiders.platforms.skill_ids import Skill, find_ids
-from outsourcing_spiders.storage.runs import WHOLE
 
 
 class Tens(JsonApiSpider):

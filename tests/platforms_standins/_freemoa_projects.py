@@ -69,6 +69,16 @@ class FreemoaProject:
         """Tell whether freelancers can apply."""
         return not self.closed and now < self.closes
 
+    def begin(self) -> str:
+        """Return the week in which work begins, as the site writes it: 10월 3째주."""
+        day = datetime.fromtimestamp(self.posted, KST) + timedelta(days=14)
+        return f"{day.month}월 {(day.day - 1) // 7 + 1}째주"
+
+    @property
+    def escrow(self) -> bool:
+        """Whether the platform holds the money meanwhile."""
+        return self.id % 4 > 0
+
     def days_left(self, now: float) -> int:
         """Return the days to the last one; 0 on that day itself."""
         last = datetime.fromtimestamp(self.closes - 1, KST).date()
@@ -80,7 +90,6 @@ def row(project: FreemoaProject, now: float, layout: str = "2026") -> JSON:
     code, subfields = _FIELDS[project.work]
     sub = subfields[project.subfield]
     posted = datetime.fromtimestamp(project.posted, KST)
-    begin = posted + timedelta(days=14)
     found: JSON = {
         "proj_idx": str(project.id),
         "title": project.title,
@@ -100,7 +109,7 @@ def row(project: FreemoaProject, now: float, layout: str = "2026") -> JSON:
         ),
         "pv_smallnm": project.region,
         "plan_nm": project.plan,
-        "isescrow": "1",
+        "isescrow": str(int(project.escrow)),
         "ispms": "0",
         "ispm": "0",
         "isnda": "0",
@@ -110,7 +119,7 @@ def row(project: FreemoaProject, now: float, layout: str = "2026") -> JSON:
         "recruit": "",
         "fld": project.work,
         "fld_nm_2nd": project.subfield,
-        "BEGIN_EXPECT": f"{begin.month}월 {(begin.day - 1) // 7 + 1}째주",
+        "BEGIN_EXPECT": project.begin(),
         "INS_TIME": posted.strftime("%Y-%m-%d %H:%M:%S"),
         "proj_fld2": None,
         "proj_fld_cd": code,
@@ -214,7 +223,9 @@ def listed(project: FreemoaProject, now: float) -> JSON:
             "days": project.days,
             "work_type": WORK_TYPES[project.work_type],
             "plan": project.plan,
-        },
+            "start": project.begin(),
+        }
+        | ({"flags": ["escrow"]} if project.escrow else {}),
     } | project.told
 
 

@@ -19,6 +19,7 @@ from outsourcing_spiders.debugging.fixtures import Items, Meta, from_json, text_
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.outcomes import CloseReason
 from outsourcing_spiders.parsing.rates import ExchangeRates
+from outsourcing_spiders.parsing.redaction import scrub_personal
 from outsourcing_spiders.parsing.validation import validate
 
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
@@ -48,7 +49,8 @@ class SavedFixtures:
         **more: Any,
     ) -> None:
         """Add one fixture; `items` or an `outcome` is what a perfect reader makes of it, `item` what was listed."""
-        body = body.encode() if isinstance(body, str) else body
+        # As `scrapy capture` saves it.
+        body = scrub_personal(body if isinstance(body, str) else body.decode()).encode()
         is_json = body.lstrip()[:1] in (b"{", b"[")
         headers = {"Content-Type": _JSON if is_json else _HTML, "Date": format_datetime(self._now, usegmt=True)}
         if posted is not None:

@@ -152,6 +152,10 @@ def listed(project: WishketProject, now: float) -> JSON:
         extra["days"] = project.days
     if shown and project.kind == TERM:
         extra |= {"role": project.role, "level": project.level, "start": project.start}
+    if shown and "skills" not in lacking and project.experience:
+        extra["experience"] = [f"{skill} · {project.experience}" for skill in project.skills]
+    if client is not None and project.checked:
+        extra["client_certified"] = True
     is_open = project.is_open(now)
     return {
         "platform": "wishket",

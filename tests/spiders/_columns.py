@@ -126,6 +126,10 @@ def wishket(card: JSON, page: JSON, site: Any) -> JSON:
     row = site.row(int(card["external_id"]))
     taken = ("description", "description_complete", "posted_at", "posted_precision")
     told = card | {name: page[name] for name in taken}
+    if page["description_complete"]:
+        # The page has both for machines; what they are for, it does not say.
+        told["closes_at"] = card["closes_at"] or page["closes_at"]
+        told["budget"] = card["budget"] or (page["budget"] and page["budget"] | {"period": None})
     if not (page["description_complete"] or row.private or row.gone or row.id == site.odd.get("json_ld_invalid")):
         # Its page was read, and shows a visitor none.
         told["description_complete"] = True

@@ -65,6 +65,12 @@ def test_a_fixture_gives_what_is_saved_with_it(name: str) -> None:
     check_fixture(FreemoaSpider, FIXTURES, name)
 
 
+def test_no_address_is_saved() -> None:
+    saved = {path.name: path.read_text() for path in FIXTURES.iterdir()}
+    assert '"client_id": "[e-mail]"' in saved["listing.json"]
+    assert not [name for name, text in saved.items() if "@" in text]
+
+
 def test_rows_and_items_can_be_had_one_by_one() -> None:
     spider, response = make_spider(), answered((FIXTURES / "listing.json").read_bytes())
     rows = spider.rows(response)
@@ -95,7 +101,10 @@ def test_a_captured_row_gives_all_that_it_holds() -> None:
     assert item.posted_text == "2026-10-01 11:30:33"
     assert item.closes_at == datetime(2026, 10, 17, 15, tzinfo=UTC)
     assert item.bid_count == 9
-    assert item.extra == {"subcategory": "웹", "days": 40, "work_type": "도급", "plan": "필요기능 정리"}
+    assert item.extra == {
+        "subcategory": "웹", "days": 40, "work_type": "도급", "plan": "필요기능 정리", "start": "10월 3째주",
+        "flags": ["escrow"],
+    }  # fmt: skip
 
 
 # --- odd rows -----------------------------------------------------------------------------------------------------

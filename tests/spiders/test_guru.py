@@ -222,7 +222,8 @@ def test_a_score_counts_where_its_scale_is_told(score: str, rating: str | None) 
 
 
 @pytest.mark.parametrize(
-    ("teaser", "complete"), [("All of it.", True), ("Cut her…", False), ("Cut her&hellip;", False), ("", False)]
+    ("teaser", "complete"),
+    [("All of it.", True), ("Cut her…", False), ("Cut her&hellip;", False), ("", False), ("One.\n\n- two", True)],
 )
 def test_only_a_whole_text_is_complete(teaser: str, complete: bool) -> None:
     item = card(jobRecord__desc=teaser)

@@ -370,6 +370,7 @@ def test_a_captured_card_gives_all_that_it_holds() -> None:
     assert item.client.rating == Decimal("3.7")
     assert item.extra == {
         "type": "기간제", "days": 300, "role": "데이터 엔지니어", "level": "시니어", "start": "즉시 시작",
+        "experience": ["Databricks · 경력 무관"], "client_certified": True,
     }  # fmt: skip
     assert "to***" not in repr(item)
 

@@ -8,14 +8,16 @@ import io
 import itertools
 import os
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from _projects import POSTED, ask, project, put
 from conftest import Server
@@ -235,6 +237,26 @@ def changed(archive: zipfile.ZipFile, **files: bytes | None) -> zipfile.ZipFile:
     return copy
 
 
+def with_tables(manifest: bytes, edit: Callable[[list[Any]], list[Any]]) -> bytes:
+    """Return a manifest that names other tables."""
+    said = msgspec.json.decode(manifest)
+    return msgspec.json.encode(said | {"tables": edit(said["tables"])})
+
+
+def encrypted(archive: zipfile.ZipFile, name: str) -> zipfile.ZipFile:
+    """Return a copy in which one file says that it is encrypted."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as copy:
+        for each in archive.namelist():
+            copy.writestr(each, archive.read(each))
+    opened = zipfile.ZipFile(file)
+    opened.getinfo(name).flag_bits |= 1
+    data = bytearray(file.getvalue())
+    data[opened.getinfo(name).header_offset + 6] |= 1
+    opened.fp = io.BytesIO(bytes(data))
+    return opened
+
+
 def spoiled(archive: zipfile.ZipFile, case: str) -> zipfile.ZipFile:
     manifest, rows = archive.read(MANIFEST), archive.read("projects.csv")
     match case:
@@ -248,6 +270,18 @@ def spoiled(archive: zipfile.ZipFile, case: str) -> zipfile.ZipFile:
             return changed(archive, projects=rows[: rows.rindex(b"\n", 0, -1) + 1])
         case "missing":
             return changed(archive, projects=None)
+        case "no tables":
+            return changed(archive, manifest=with_tables(manifest, lambda _: []))
+        case "twice":
+            return changed(archive, manifest=with_tables(manifest, lambda tables: [*tables, tables[-1]]))
+        case "no rows of it":
+            return changed(archive, manifest=with_tables(manifest, lambda tables: tables[1:]))
+        case "bomb":
+            return changed(archive, manifest=manifest + b" " * (1 << 21))
+        case "encrypted":
+            return encrypted(archive, "projects.csv")
+        case "encrypted manifest":
+            return encrypted(archive, MANIFEST)
         case "unknown table":
             return changed(archive, manifest=manifest.replace(b'"name": "projects"', b'"name": "pg_authid"'))
         case "flipped bits":
@@ -267,6 +301,12 @@ def spoiled(archive: zipfile.ZipFile, case: str) -> zipfile.ZipFile:
         ("no manifest", "no backup of `scrapy db backup`"),
         ("short", r"damaged \(projects is not whole\); nothing was changed"),
         ("missing", r"damaged \(projects: .*\); nothing was changed"),
+        ("no tables", r"damaged \(it has no .*, projects.*\); nothing was changed"),
+        ("twice", r"damaged \(it has a table twice\); nothing was changed"),
+        ("no rows of it", r"damaged \(it has no \w+\); nothing was changed"),
+        ("bomb", "no backup of `scrapy db backup`"),
+        ("encrypted", r"damaged \(projects: .*encrypted.*\); nothing was changed"),
+        ("encrypted manifest", "no backup of `scrapy db backup`"),
         ("unknown table", "has a table pg_authid that its schema does not have: it is damaged"),
         ("flipped bits", "damaged"),
     ],

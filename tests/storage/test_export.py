@@ -329,6 +329,22 @@ async def test_a_full_disk_leaves_what_was_there(
     assert len(read("jsonl", await exported(database, "jsonl"))) == 3
 
 
+def test_a_full_disk_that_is_met_in_a_buffer_is_one_sentence_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullRaw(io.FileIO):
+        def write(self, data: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", lambda path, mode: io.BufferedWriter(FullRaw(path, mode.replace("b", ""))))
+    target = tmp_path / "projects"
+    with pytest.raises(OutputError, match=r"No space left on device.*free some space"):  # noqa: SIM117, PT012
+        with to_file(target, overwrite=False) as output:
+            output.write(b"less than a buffer holds")
+            output.write(b"x" * 100_000)
+    assert names_in(tmp_path) == []
+
+
 async def test_a_stop_in_the_middle_leaves_nothing(database: Database, tmp_path: Path) -> None:
     class Stopped(CsvEncoder):
         def write(self, chunk: bytes) -> None:

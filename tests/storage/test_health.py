@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Sequence
@@ -314,6 +315,24 @@ async def test_two_crawls_at_a_time_tell_it_once(with_past: AsyncEngine) -> None
     numbers = [await stored(with_past, 0), await stored(with_past, 0)]
     done = [await reviewed(with_past, number) for number in reversed(numbers)]
     assert [len(one.found) for one in done] == [1, 0]
+    done = [await reviewed(with_past, await stored(with_past, 48))]
+    # At the same moment, too; and only the one that tells it keeps a page.
+    kept = []
+
+    async def at_once(number: int, gate: asyncio.Barrier) -> Review:
+        async def keep(part: str, findings: Sequence[Finding]) -> int | None:
+            kept.append(number)
+            return None
+
+        async with with_past.begin() as connection:
+            await gate.wait()
+            return await review(connection, number, keep)
+
+    numbers = [await stored(with_past, 0), await stored(with_past, 0)]
+    gate = asyncio.Barrier(2)
+    done = await asyncio.gather(*(at_once(number, gate) for number in numbers))
+    assert sorted(len(one.found) for one in done) == [0, 1]
+    assert len(kept) == 1
 
 
 async def test_what_nothing_older_is_left_of_ends_without_a_word(with_past: AsyncEngine) -> None:
@@ -336,3 +355,69 @@ async def test_a_crawl_that_ended_badly_is_remembered_with_the_page_that_ended_i
     )
     (told,) = (await reviewed(with_past, number)).found
     assert (told.finding.kind, told.page) == ("reason", 1)
+
+
+async def test_what_narrowed_crawls_find_alike_is_told_once(engine: AsyncEngine) -> None:
+    listings = ("{}", '{"query":"x"}', '{"skills":["y"]}')
+    for listing in listings:
+        for _ in range(4):
+            assert await reviewed(engine, await stored(engine, 48, listing=listing)) == Review()
+    numbers = [await stored(engine, 0, listing=listing) for listing in listings]
+    done = [await reviewed(engine, number) for number in numbers]
+    assert [[told.finding.since_run for told in one.found] for one in done] == [[numbers[0]], [], []]
+    # It is over for all of them at once, and told once.
+    over = [await reviewed(engine, await stored(engine, 48, listing=listing)) for listing in listings[1:]]
+    assert [[back.words for back in one.back] for one in over] == [["`budget` is back: in 48 of 50 rows"], []]
+    assert len(await ask(engine, "SELECT id FROM platform_health WHERE resolved_at IS NULL")) == 0
+    # Unless it is not: then it is told again.
+    assert len((await reviewed(engine, await stored(engine, 0))).found) == 1
+
+
+async def test_a_smaller_finding_or_another_host_hides_nothing(engine: AsyncEngine) -> None:
+    listings = ('{"query":"x"}', '{"base_url":"http://127.0.0.1:8000/"}', "{}")
+    for listing in listings:
+        for _ in range(4):
+            assert await reviewed(engine, await stored(engine, 48, listing=listing)) == Review()
+    said = [
+        told.finding.kind
+        for listing, filled in zip(listings, (10, 0, 0), strict=True)
+        for told in (await reviewed(engine, await stored(engine, filled, listing=listing))).found
+    ]
+    assert said == ["fell", "vanished", "vanished"]
+
+
+async def test_another_reason_is_another_finding(with_past: AsyncEngine) -> None:
+    numbers = [
+        await stored(with_past, 0, rows=0, reason=reason)
+        for reason in ("unreachable", "unreachable", "layout_changed", "layout_changed", "unreachable")
+    ]
+    said = [[told.finding for told in (await reviewed(with_past, number)).found] for number in numbers]
+    assert [[(finding.words, finding.since_run) for finding in one] for one in said] == [
+        [],
+        [("it ends as unreachable, usually as finished", numbers[0])],
+        [("it ends as layout_changed, usually as finished", numbers[2])],
+        [],
+        [],
+    ]
+    done = await reviewed(with_past, await stored(with_past, 48))
+    assert [back.was for back in done.back] == ["it ends as layout_changed, usually as finished"]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"listed": "x"},
+        {"listed": [1]},
+        {"listed": {"rows": "50", "filled": {}}},
+        {"listed": {"rows": 50, "filled": {"budget": None}}},
+        {"listed": {"rows": 50, "filled": {"budget": 5_000}}},
+        {"listed": {"rows": -50, "filled": {}}},
+        {"listed": {"rows": 50}, "bounds": 7},
+        {"detailed": 0},
+    ],
+    ids=str,
+)
+async def test_damaged_statistics_are_no_measure(with_past: AsyncEngine, damaged: dict[str, Any]) -> None:
+    number = await stored(with_past, 48, health={"reader": "Reader"} | damaged)
+    assert await reviewed(with_past, number) == Review()
+    assert len((await reviewed(with_past, await stored(with_past, 0))).found) == 1

@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from outsourcing_spiders.storage import overview as module
 from outsourcing_spiders.storage.engine import normalize_url
-from outsourcing_spiders.storage.overview import Overview, PlatformOverview, overview
+from outsourcing_spiders.storage.overview import overview
+from outsourcing_spiders.storage.overview_facts import Overview, PlatformOverview
 from outsourcing_spiders.storage.tables import SCHEMA_REVISION
 
 SEEN = datetime(2026, 3, 2, tzinfo=UTC)

@@ -10,10 +10,11 @@ import pytest
 from _projects import ask, number, project, put
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from outsourcing_spiders.parsing.dates import WHOLE
 from outsourcing_spiders.parsing.rates import Rate
 from outsourcing_spiders.storage.exchange_rates import load_rates, store_rates
 from outsourcing_spiders.storage.rejections import insert_rejections, rejection_line
-from outsourcing_spiders.storage.runs import WHOLE, Anchor, begin_run, find_anchor, finish_run, known_ids
+from outsourcing_spiders.storage.runs import Anchor, begin_run, find_anchor, finish_run, known_ids
 
 COUNTS = dict.fromkeys(("items_scraped", "written", "unchanged", "merged", "rejected", "spooled", "requests"), 0)
 

@@ -16,10 +16,10 @@ from _projects import bad_row, prepared, project
 from sqlalchemy import text
 
 from outsourcing_spiders.outcomes import DatabaseUnreachable, StorageError
+from outsourcing_spiders.parsing.dates import WHOLE
 from outsourcing_spiders.storage import store as store_module
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres
 from outsourcing_spiders.storage.engine import Database
-from outsourcing_spiders.storage.runs import WHOLE
 from outsourcing_spiders.storage.spool import Spool
 from outsourcing_spiders.storage.store import Store
 from outsourcing_spiders.storage.writer import Totals

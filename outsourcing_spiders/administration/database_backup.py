@@ -91,7 +91,8 @@ def _opened(name: str) -> Iterator[zipfile.ZipFile]:
         with _file(name) as file, zipfile.ZipFile(file) as archive:
             yield archive
     except zipfile.BadZipFile:
-        raise StorageError(f"{name} is no backup of `scrapy db backup`, or not the whole of one.") from None
+        told = "standard input" if name == "-" else name
+        raise StorageError(f"{told} is no backup of `scrapy db backup`, or not the whole of one.") from None
 
 
 @contextmanager

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 PROJECT = "outsourcing_spiders"
 _SHORTEST = timedelta(minutes=1)
+_CLOCKS_DIFFER = timedelta(minutes=1)
 _TIMEOUT = 10  # seconds
 
 
@@ -45,9 +46,11 @@ def schedule(settings: BaseSettings, platforms: Collection[str]) -> dict[str, ti
         platform, _, pause = entry.partition("=")
         if platform not in platforms:
             raise WrongSchedule(f"CRAWL_SCHEDULE names {platform!r}, which is none of {', '.join(sorted(platforms))}.")
+        if platform in found:
+            raise WrongSchedule(f"CRAWL_SCHEDULE names {platform!r} twice.")
         try:
             found[platform] = now - parse_since(pause, now=now)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise WrongSchedule(f"CRAWL_SCHEDULE says {entry!r}; it must look like {platform}=30m.") from None
         if found[platform] < _SHORTEST:
             raise WrongSchedule(f"CRAWL_SCHEDULE says {entry!r}; a pause is one minute or more.")
@@ -112,8 +115,10 @@ class Scrapyd:
             raise ScrapydError(f"Scrapyd does not answer at {self.url} ({reason}): is it running?") from None
         except ValueError:
             raise ScrapydError(f"What answers at {self.url} is not Scrapyd.") from None
+        if not isinstance(answer, dict):
+            raise ScrapydError(f"What answers at {self.url} is not Scrapyd.")
         if answer.get("status") != "ok":
-            raise ScrapydError(f"Scrapyd answers: {str(answer.get('message')).splitlines()[-1]}")
+            raise ScrapydError(f"Scrapyd answers: {(str(answer.get('message')).splitlines() or [''])[-1]}")
         return answer
 
 
@@ -124,28 +129,43 @@ class Scheduler:
         self._scrapyd = scrapyd
         self._pauses = pauses
         self._ended: dict[str, datetime] = {}
-        self._complaint = ""
+        self._complaints: frozenset[str] = frozenset()
 
     def look(self, now: datetime) -> list[str]:
         """Schedule what is due, and return the names; a failure is logged, once as long as it stays the same."""
         scheduled: list[str] = []
+        complaints: dict[str, None] = {}
         try:
             jobs = self._scrapyd.jobs()
-            under_way = {job.spider for job in jobs if job.ended_at is None}
-            for job in jobs:
-                if job.ended_at is not None:
-                    # Scrapyd forgets old jobs.
-                    self._ended[job.spider] = max(job.ended_at, self._ended.get(job.spider, job.ended_at))
-            for spider, pause in self._pauses.items():
-                ended = self._ended.get(spider)
-                if spider not in under_way and (ended is None or now - ended >= pause):
-                    number = self._scrapyd.schedule(spider)
-                    logger.info("Scheduled a crawl of %s: job %s", spider, number)
-                    scheduled.append(spider)
         except ScrapydError as error:
-            if str(error) != self._complaint:
-                logger.warning("%s", error)
-            self._complaint = str(error)
-        else:
-            self._complaint = ""
+            self._complain({str(error): None})
+            return scheduled
+        under_way = {job.spider for job in jobs if job.ended_at is None}
+        for job in jobs:
+            # What ended later than now did so before the clock was set back: nobody knows when.
+            if job.ended_at is not None and job.ended_at <= now + _CLOCKS_DIFFER:
+                # Scrapyd forgets old jobs.
+                self._ended[job.spider] = max(job.ended_at, self._ended.get(job.spider, job.ended_at))
+        for spider, pause in self._pauses.items():
+            ended = self._ended.get(spider)
+            if ended is not None and ended > now + _CLOCKS_DIFFER:
+                del self._ended[spider]
+                ended = None
+            if spider in under_way or (ended is not None and now - ended < pause):
+                continue
+            try:
+                number = self._scrapyd.schedule(spider)
+            except ScrapydError as error:
+                # Of this platform: the others are asked for all the same.
+                complaints[str(error)] = None
+            else:
+                logger.info("Scheduled a crawl of %s: job %s", spider, number)
+                scheduled.append(spider)
+        self._complain(complaints)
         return scheduled
+
+    def _complain(self, complaints: Collection[str]) -> None:
+        for complaint in complaints:
+            if complaint not in self._complaints:
+                logger.warning("%s", complaint)
+        self._complaints = frozenset(complaints)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,14 +20,13 @@ from scrapy.http import TextResponse
 from scrapy.settings import BaseSettings
 from scrapy.spiderloader import SpiderLoaderProtocol
 
+from outsourcing_spiders.debugging import capture_fixture as fixture
+from outsourcing_spiders.debugging import fixtures
+from outsourcing_spiders.debugging.capture_request import OneAnswer, Wanted, one_answer
 from outsourcing_spiders.middlewares.permission import is_on, live_host, missing_permission, permitted_platforms
 from outsourcing_spiders.outcomes import WrongArgument
-
-if TYPE_CHECKING:
-    # Scrapy imports the modules of all commands for each of them.
-    from outsourcing_spiders.commands._capture_request import OneAnswer, Wanted
-    from outsourcing_spiders.debugging.fixtures import Meta
-    from outsourcing_spiders.platforms.listing import ListingSpider
+from outsourcing_spiders.platforms.details import DetailPagesSpider
+from outsourcing_spiders.platforms.listing import ListingSpider
 
 _TYPES = {".html": "text/html", ".json": "application/json", ".xml": "text/xml"}
 
@@ -37,7 +36,7 @@ class OnePage:
     """A page that came, or was saved before."""
 
     body: bytes
-    meta: Meta
+    meta: fixtures.Meta
     suffix: str
     encoding: str
     note: str = ""
@@ -61,8 +60,6 @@ def reader_named(
     loader: SpiderLoaderProtocol, name: str, *, place: str | None, detail: bool
 ) -> type[ListingSpider[Any]]:
     """Return the spider of a listing; raises `WrongArgument` for one that does not read what is wanted."""
-    from outsourcing_spiders.platforms.details import DetailPagesSpider
-    from outsourcing_spiders.platforms.listing import ListingSpider
 
     spidercls = spider_named(loader, name)
     if not issubclass(spidercls, ListingSpider):
@@ -96,8 +93,6 @@ def fetch(
 
     Raises `PermissionRequired`, `WrongArgument`, and `NothingCame` when there is no answer of text.
     """
-    from outsourcing_spiders.commands import _capture_fixture as fixture
-    from outsourcing_spiders.commands._capture_request import Wanted
 
     settings = process.settings
     way = cast("type[ListingSpider[Any]]", spidercls.way_in(settings))
@@ -136,7 +131,6 @@ def load(
     date: str | None = None,
 ) -> OnePage:
     """Return a saved page; one that was captured is read with what was saved beside it."""
-    from outsourcing_spiders.debugging import fixtures
 
     body, told = file.read_bytes(), _date(date)
     suffix = file.suffix if file.suffix in fixtures.SUFFIXES else ".html"
@@ -176,7 +170,6 @@ def place_of(spidercls: type[ListingSpider[Any]], text: str | None) -> int | str
 def _ask(
     process: CrawlerProcessBase, spidercls: type[ListingSpider[Any]], wanted: Wanted, arguments: dict[str, str]
 ) -> OneAnswer:
-    from outsourcing_spiders.commands._capture_request import one_answer
 
     crawler = process.create_crawler(one_answer(spidercls, wanted))
     crawling: Any = process.crawl(crawler, **arguments)
@@ -188,7 +181,7 @@ def _ask(
     process.start()
     if crawler.spider is None:
         raise NothingCame(f"the spider could not be started: {raised[0] if raised else 'see the log'}")
-    return cast("OneAnswer", crawler.spider)
+    return cast(OneAnswer, crawler.spider)
 
 
 def _first_address(settings: BaseSettings, spidercls: type[ListingSpider[Any]], arguments: dict[str, str]) -> str:

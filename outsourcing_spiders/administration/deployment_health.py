@@ -10,14 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from outsourcing_spiders.commands._deployment_schedule import Scrapyd, ScrapydError
+from outsourcing_spiders.administration.deployment_schedule import Scrapyd, ScrapydError
 from outsourcing_spiders.outcomes import StorageError
 from outsourcing_spiders.storage.engine import explained
 from outsourcing_spiders.storage.run_liveness import running_spiders
 from outsourcing_spiders.storage.status import UncheckedDatabase, advice, is_made
 
-PARTS = ("scrapyd", "database", "crawls")
-"""What can be looked at."""
 _LATE_AFTER = 3
 """Pauses without a crawl after which a platform is late; a crawl itself takes its time, too."""
 _PATIENCE = 20.0

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outsourcing_spiders.outcomes import CloseReason
-from outsourcing_spiders.storage.overview import COUNTED_UP_TO, HostBlock, LastRun, Overview, PlatformOverview
+from outsourcing_spiders.storage.overview_facts import COUNTED_UP_TO, HostBlock, LastRun, Overview, PlatformOverview
 
 _UNLIMITED = 1_000_000
 """Columns of a terminal that is none: nothing is wrapped or cut in a pipe or a file."""
