@@ -215,10 +215,10 @@ def scrapy(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 def scrapy_environment(data_folder: Path) -> dict[str, str]:
     """Return the environment for ``scrapy``: this machine's, without the settings of whoever runs the tests."""
     ours = (
-        "DATABASE_URL", "FREELANCER_TOKEN", "CRAWLER_CONTACT", "CRAWL_SCHEDULE", "PERMITTED_PLATFORMS",
-        "PLAYWRIGHT_CDP_URL",
+        "DATABASE_URL", "FREELANCER_TOKEN", "CRAWLER_CONTACT", "CRAWL_SCHEDULE", "HEALTH_ACTIONS",
+        "PERMITTED_PLATFORMS", "PLAYWRIGHT_CDP_URL",
     )  # fmt: skip
-    families = ("SCRAPY", "UPWORK_", "METRICS_")
+    families = ("SCRAPY", "UPWORK_", "METRICS_", "SPIDERMON_")
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -49,7 +49,7 @@ class Command(ScrapyCommand):
         add("--name", metavar="NAME", help="name of the fixture (default: listing, detail, the name of FILE)")
         add("--folder", metavar="FOLDER", help="where to save (default: tests/fixtures/SPIDER)")
         add("--address", metavar="ADDRESS", help="where a FILE came from (default: the spider's first page)")
-        add("--date", metavar="TIME", help="when a FILE came, in ISO 8601 with a zone (default: the file's time)")
+        add("--date", metavar="TIME", help="when a FILE came, as an ISO time with a zone (else the file's own time)")
         add("--force", action="store_true", help="overwrite a fixture; says what changed")
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:

@@ -19,6 +19,7 @@ _REMOVED = {
     "secret": re.compile(r"\[(?:hidden|[A-Z][A-Z0-9]*_[A-Z0-9_]+)\]"),
     "e-mail address": re.compile(r"\[e-mail\]"),
     "telephone number": re.compile(r"\[phone\]"),
+    "name": re.compile(r"\[name\]"),
 }
 
 

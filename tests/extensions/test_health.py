@@ -347,3 +347,10 @@ def test_actions_that_cannot_be_carried_out_are_told(
     (line,) = {each.getMessage() for each in caplog.records if each.name == "outsourcing_spiders.extensions.alarms"}
     assert line.startswith("There are no alarms: ")
     assert said in line
+
+
+def test_services_give_spidermons_settings_by_their_environment(scrapy: Callable[..., Any]) -> None:
+    said = scrapy("settings", "--getbool", "SPIDERMON_ENABLED", SPIDERMON_ENABLED="1")
+    assert (said.returncode, said.stdout) == (0, "True\n")
+    said = scrapy("settings", "--get", "SPIDERMON_SMTP_HOST", SPIDERMON_SMTP_HOST="mail.example")
+    assert said.stdout == "mail.example\n"
