@@ -43,7 +43,6 @@ def test_what_is_unknown_is_not_counted() -> None:
         ({"location": "Bern", "category": "x", "language": "de"}, {"location", "category", "language"}),
         ({"posted_at": PLAIN.posted_at, "closes_at": PLAIN.posted_at}, {"posted_at", "closes_at"}),
     ],
-    ids=str,
 )
 def test_a_value(values: dict[str, Any], names: set[str]) -> None:
     item = project("1", **{field: getattr(EMPTY, field) for field in module.FIELDS} | values)
