@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from scrapy.settings import BaseSettings
 from scrapy.utils.misc import load_object
@@ -24,6 +29,29 @@ def show_blocks(settings: BaseSettings | None) -> None:
     """Let answers that are no page of the platform through, with a warning: a developer wants to look at them."""
     assert settings is not None
     settings.set("BLOCK_GUARD", False, priority="project")
+
+
+def tolerate_broken_spiders(settings: BaseSettings | None) -> None:
+    """Let a spider that cannot be imported keep nobody from looking at the others."""
+    assert settings is not None
+    loader = "outsourcing_spiders.debugging.spider_loader.TolerantSpiderLoader"
+    settings.set("SPIDER_LOADER_CLASS", loader, priority="project")
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Print whatever the locale can show, for as long as somebody reads: ``| head -1`` is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def prepare(settings: BaseSettings | None) -> BaseSettings:

@@ -12,7 +12,13 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from scrapy.utils.conf import arglist_to_dict
 
-from outsourcing_spiders.commands._preparation import prepare, show_blocks, store_nothing
+from outsourcing_spiders.commands._preparation import (
+    prepare,
+    printing,
+    show_blocks,
+    store_nothing,
+    tolerate_broken_spiders,
+)
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import PermissionRequired, WrongArgument
 
@@ -55,6 +61,7 @@ class Command(ScrapyCommand):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
         store_nothing(self.settings)
+        tolerate_broken_spiders(self.settings)
         show_blocks(self.settings)
         assert self.settings is not None
         self.settings.set("PROGRESS", "off", priority="project")
@@ -75,7 +82,9 @@ class Command(ScrapyCommand):
         assert self.crawler_process is not None
         name = args[0]
         try:
-            if problem := capture(self.crawler_process, name, args[1] if len(args) == 2 else None, opts):
+            with printing():
+                problem = capture(self.crawler_process, name, args[1] if len(args) == 2 else None, opts)
+            if problem:
                 self._fail(name, problem, exitcode=1)
         except WrongArgument as error:
             self._fail(name, str(error), exitcode=2)

@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import TextTestRunner
 
@@ -19,7 +20,7 @@ from scrapy.contracts import ContractsManager
 from scrapy.utils.conf import build_component_list
 from scrapy.utils.misc import load_object, set_environ
 
-from outsourcing_spiders.commands._preparation import prepare, store_nothing
+from outsourcing_spiders.commands._preparation import prepare, printing, store_nothing, tolerate_broken_spiders
 from outsourcing_spiders.outcomes import WrongArgument
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Command(check.Command):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
         store_nothing(self.settings)
+        tolerate_broken_spiders(self.settings)
         super().process_options(args, opts)
         settings = prepare(self.settings)
         settings.set("DOWNLOADER_MIDDLEWARES", settings.getdict("DOWNLOADER_MIDDLEWARES") | {_ANSWERS: 0}, "cmdline")
@@ -63,12 +65,20 @@ class Command(check.Command):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Check, and say what differs."""
+        with printing():
+            self._check(args, opts)
+
+    def _check(self, args: list[str], opts: argparse.Namespace) -> None:
         from outsourcing_spiders.debugging.one_page import spider_named
 
         assert self.crawler_process is not None
         loader = self.crawler_process.spider_loader
+        broken = {name: why for name, why in getattr(loader, "broken", {}).items() if not args or name in args}
         try:
-            spiders = [spider_named(loader, name) for name in args or sorted(loader.list())]
+            if opts.folder and not Path(opts.folder).is_dir():
+                raise WrongArgument(f"there is no folder {opts.folder!r}")
+            names = [name for name in args or sorted(loader.list()) if name not in broken]
+            spiders = [spider_named(loader, name) for name in names]
         except WrongArgument as error:
             sys.stderr.write(f"scrapy check: {error}\n")
             self.exitcode = 2
@@ -80,7 +90,8 @@ class Command(check.Command):
         runner = TextTestRunner(verbosity=2 if opts.verbose else 0)
         result = check.TextTestResult(runner.stream, runner.descriptions, runner.verbosity)
         began = time.monotonic()
-        failed = [self._fixtures_of(spidercls, result, opts) for spidercls in spiders]
+        failed = [self._not_imported(name, why, result) for name, why in sorted(broken.items())]
+        failed += [self._fixtures_of(spidercls, result, opts) for spidercls in spiders]
         self._run_contracts(spiders, contracts, result, opts)
         result.printErrors()
         # Told above, field by field.
@@ -124,6 +135,14 @@ class Command(check.Command):
         sys.stdout.flush()
         return failed
 
+    def _not_imported(self, name: str, why: str, result: check.TextTestResult) -> list[tuple[Any, str]]:
+        from outsourcing_spiders.debugging.contracts import Finding, FixtureCase
+
+        case = FixtureCase(Finding(spider=name, fixture="", callback="import"))
+        result.startTest(case)
+        sys.stdout.write(f"{name}: cannot be imported: {why}\n")
+        return [(case, why)]
+
     def _run_contracts(
         self,
         spiders: list[type[Spider]],
@@ -158,8 +177,8 @@ def _summary(name: str, findings: list[Finding]) -> str:
     if not findings:
         return f"{name}: no fixtures; save an answer: scrapy capture {name}"
     items, bad = sum(finding.items for finding in findings), sum(bool(finding.said) for finding in findings)
-    told = f"{_plural(len(findings), 'fixture')}, {_plural(items, 'item')}"
-    return f"{name}: {told}, {f'{bad} of them not as saved' if bad else 'ok'}"
+    told = _plural(len(findings), "fixture") + (f" ({bad} not as saved)" if bad else "")
+    return f"{name}: {told}, {_plural(items, 'item')}{'' if bad else ', ok'}"
 
 
 def _plural(count: int, what: str) -> str:

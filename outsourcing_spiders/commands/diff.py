@@ -14,7 +14,7 @@ from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
 from scrapy.utils.conf import arglist_to_dict
 
-from outsourcing_spiders.commands._preparation import prepare, store_nothing
+from outsourcing_spiders.commands._preparation import prepare, printing, store_nothing, tolerate_broken_spiders
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
@@ -54,6 +54,7 @@ class Command(ScrapyCommand):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
         store_nothing(self.settings)
+        tolerate_broken_spiders(self.settings)
         assert self.settings is not None
         self.settings.set("PROGRESS", "off", priority="project")
         super().process_options(args, opts)
@@ -73,8 +74,8 @@ class Command(ScrapyCommand):
         assert self.crawler_process is not None
         try:
             told, is_broken = page_diff(self.crawler_process, args[0], args[1] if len(args) == 2 else None, opts)
-            sys.stdout.write(hide(f"{told}\n"))
-            sys.stdout.flush()
+            with printing():
+                sys.stdout.write(hide(f"{told}\n"))
             self.exitcode = int(is_broken)
         except WrongArgument as error:
             self._fail(args[0], str(error), exitcode=2)

@@ -11,6 +11,8 @@ import sys
 from scrapy.commands import list as scrapys
 from scrapy.spiderloader import get_spider_loader
 
+from outsourcing_spiders.commands._preparation import printing
+
 
 class Command(scrapys.Command):
     """List the spiders; nothing is asked of the database, as ``scrapy platforms`` does."""
@@ -45,4 +47,5 @@ class Command(scrapys.Command):
         from outsourcing_spiders.administration.platforms import list_of
 
         loader = get_spider_loader(self.settings)
-        sys.stdout.write(list_of([loader.load(name) for name in sorted(loader.list())], self.settings) + "\n")
+        with printing():
+            sys.stdout.write(list_of([loader.load(name) for name in sorted(loader.list())], self.settings) + "\n")

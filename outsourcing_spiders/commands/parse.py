@@ -17,7 +17,13 @@ from scrapy.commands import parse
 from scrapy.exceptions import DropItem, ScrapyDeprecationWarning, UsageError
 from scrapy.http import Response
 
-from outsourcing_spiders.commands._preparation import prepare, store_nothing
+from outsourcing_spiders.commands._preparation import (
+    prepare,
+    printing,
+    show_blocks,
+    store_nothing,
+    tolerate_broken_spiders,
+)
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
@@ -41,14 +47,18 @@ class Command(parse.Command):
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
         store_nothing(self.settings)
+        show_blocks(self.settings)
+        tolerate_broken_spiders(self.settings)
         super().process_options(args, opts)
         prepare(self.settings)
         self._pending: set[asyncio.Task[None]] = set()
+        self._unread = 0
         self._pages: list[tuple[Response, Any, bool]] = []
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Parse a page; wrong arguments, and a platform that must permit it, are told in one sentence."""
-        from outsourcing_spiders.debugging.answers import spider_of_address, spider_of_file
+        from outsourcing_spiders.debugging.answers import source_of, spider_of_address, spider_of_file
+        from outsourcing_spiders.debugging.one_page import NothingCame
 
         # It is Scrapy's own callback that returns one.
         warnings.filterwarnings("ignore", message=".*returned a Deferred", category=ScrapyDeprecationWarning)
@@ -56,15 +66,20 @@ class Command(parse.Command):
             raise UsageError
         assert self.crawler_process is not None
         loader = self.crawler_process.spider_loader
-        source = args[0] if args else None
-        file = Path(source) if source and Path(source).is_file() else None
-        name = opts.spider
-        if name is None and source is not None:
-            name = spider_of_file(loader, file) if file else spider_of_address(loader, source)
         try:
-            if name is None or not self._parse(name, source, file, opts):
-                super().run(args, opts)
-        except Outcome as error:
+            file, address = source_of(args[0] if args else None)
+            name = opts.spider
+            if name is None and file is not None:
+                name = spider_of_file(loader, file)
+            elif name is None and address is not None:
+                found = loader.find_by_request(Request(address))
+                name = spider_of_address(loader, address) or (found[0] if len(found) == 1 else None)
+            if name is None:
+                raise WrongArgument("which spider is to read it? --spider=NAME; `scrapy list` names them all")
+            with printing():
+                if not self._parse(name, address, file, opts):
+                    super().run(args, opts)
+        except (Outcome, NothingCame) as error:
             self.exitcode = 2 if isinstance(error, WrongArgument) else 1
             sys.stderr.write(hide(f"scrapy parse: {error}\n"))
 
@@ -88,6 +103,8 @@ class Command(parse.Command):
             opts.spargs = self._saved.meta.arguments or opts.spargs
         way = cast("type[ListingSpider[Any]]", spidercls.way_in(settings))
         own: Any = way(**opts.spargs)
+        if isinstance(opts.callback, str) and not callable(getattr(own, opts.callback, None)):
+            raise WrongArgument(f"{name} has no callback {opts.callback!r}, such as parse or parse_detail")
         if file is None:
             problem = missing_permission(way, source or own.base_url, permitted_platforms(settings))
             if problem is not None:
@@ -96,8 +113,9 @@ class Command(parse.Command):
         self.spidercls = self._starting(way, address, opts)
         if opts.depth > 0:
             self.start_parsing(address or own.base_url, opts)
-            self.exitcode = self.exitcode or int(not self.first_response)
             self.print_results(opts)
+            is_read = self.first_response and not self._unread and self.pcrawler.spider.outcome is None
+            self.exitcode = self.exitcode or int(not is_read)
         return True
 
     def _starting(self, spidercls: type[Spider], address: str | None, opts: argparse.Namespace) -> type[Spider]:
@@ -175,7 +193,8 @@ class Command(parse.Command):
         self._say("# Scraped Items  " + "-" * 60)
         explanations, others = self._explained({item.external_id for item in items})
         for item in items:
-            self._say(f"\n{item.external_id}  {item.title}\n{explanations.get(item.external_id, item)!r}")
+            title = " ".join(str(item.title).split())
+            self._say(f"\n{item.external_id}  {title}\n{explanations.get(item.external_id, item)!r}")
         if others:
             self._say("\n# Rows without an item  " + "-" * 53)
             for line in others:
@@ -184,7 +203,7 @@ class Command(parse.Command):
     def _explained(self, wanted: set[str]) -> tuple[dict[str, Any], list[str]]:
         """Return the explanations of items by their ids, and a line for each row that gave none."""
         from outsourcing_spiders.debugging.answers import rows_of
-        from outsourcing_spiders.debugging.explanation import brief, explain_detail, explain_row
+        from outsourcing_spiders.debugging.explanation import brief, explain_detail, explain_row, is_unreadable
         from outsourcing_spiders.items import Project
 
         spider: Any = self.pcrawler.spider
@@ -201,6 +220,7 @@ class Command(parse.Command):
                 if identity in wanted:
                     found[identity] = explain_row(spider, row, response)
                 else:
+                    self._unread += is_unreadable(said)
                     others.append(f"{number:>3}  {identity:<12}  {said}")
         return found, others
 

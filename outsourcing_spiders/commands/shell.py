@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,17 @@ from scrapy.commands import shell
 from scrapy.exceptions import UsageError
 from scrapy.utils.conf import arglist_to_dict
 
-from outsourcing_spiders.commands._preparation import prepare, show_blocks, store_nothing
+from outsourcing_spiders.commands._preparation import (
+    prepare,
+    printing,
+    show_blocks,
+    store_nothing,
+    tolerate_broken_spiders,
+)
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
+
+logger = logging.getLogger(__name__)
 
 _PATIENCE = 60.0
 
@@ -54,6 +63,7 @@ class Command(shell.Command):
         """Turn storing off."""
         store_nothing(self.settings)
         show_blocks(self.settings)
+        tolerate_broken_spiders(self.settings)
         super().process_options(args, opts)
         try:
             opts.spargs = arglist_to_dict(opts.spargs)
@@ -65,29 +75,51 @@ class Command(shell.Command):
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
         """Open the console; a saved page belongs to the spider that its path names, an address to its host's."""
-        from outsourcing_spiders.debugging.answers import spider_of_address, spider_of_file
+        from outsourcing_spiders.debugging.answers import source_of, spider_of_address, spider_of_file
+        from outsourcing_spiders.debugging.one_page import NothingCame
 
         if len(args) > 1:
             raise UsageError
         assert self.crawler_process is not None
         loader = self.crawler_process.spider_loader
-        source = args[0] if args else None
-        file = Path(source) if source and Path(source).is_file() else None
-        name = opts.spider
-        if name is None and source is not None:
-            name = spider_of_file(loader, file) if file else spider_of_address(loader, source)
         try:
-            if name is None or not self._look(name, source, file, opts):
-                opts.spider = name
-                super().run(args, opts)
-        except Outcome as error:
+            if sys.stdin is None and not opts.code:
+                raise WrongArgument("standard input is closed, so that nothing can be typed; -c CODE prints and ends")
+            file, address = source_of(args[0] if args else None)
+            name = opts.spider
+            if name is None and file is not None:
+                name = spider_of_file(loader, file)
+            elif name is None and address is not None:
+                name = spider_of_address(loader, address)
+            with printing():
+                if name is None or not self._look(name, address, file, opts):
+                    opts.spider = name
+                    self._look_without_parsers(file.resolve().as_uri() if file else address, opts)
+        except (Outcome, NothingCame) as error:
             self.exitcode = 2 if isinstance(error, WrongArgument) else 1
             sys.stderr.write(hide(f"scrapy shell: {error}\n"))
 
-    def _look(self, name: str, source: str | None, file: Path | None, opts: argparse.Namespace) -> bool:
-        """Open the console of a spider; return whether it is one that reads a listing."""
-        from scrapy.utils.url import add_http_if_no_scheme
+    def _look_without_parsers(self, source: str | None, opts: argparse.Namespace) -> None:
+        """Open Scrapy's own console."""
+        from outsourcing_spiders.debugging.console import told_of_code
 
+        assert self.settings is not None
+        if opts.spider is None:
+            sys.stderr.write("No spider is known for this; --spider=NAME puts rows, item and explain in reach.\n")
+        # Scrapy waits for an answer without an end of its own, and asks again.
+        self.settings.set("DOWNLOAD_TIMEOUT", opts.timeout, priority="cmdline")
+        self.settings.set("RETRY_ENABLED", False, priority="cmdline")
+        try:
+            super().run([source] if source else [], opts)
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            logger.debug("scrapy shell %s", source, exc_info=True)
+            self.exitcode = 1
+            sys.stderr.write(hide(f"scrapy shell: {told_of_code(error)}\n"))
+
+    def _look(self, name: str, address: str | None, file: Path | None, opts: argparse.Namespace) -> bool:
+        """Open the console of a spider; return whether it is one that reads a listing."""
         from outsourcing_spiders.debugging import fixtures
         from outsourcing_spiders.debugging.answers import take_way_in
         from outsourcing_spiders.debugging.console import SpiderShell
@@ -109,7 +141,6 @@ class Command(shell.Command):
             take_way_in(crawler.settings, spidercls, way_in if isinstance(way_in, str) else None)
         crawler._apply_settings()
         spider = crawler.spider = crawler._create_spider(**((saved and saved.meta.arguments) or opts.spargs))
-        address = None if file or source is None else add_http_if_no_scheme(source)
         if file is None:
             problem = missing_permission(
                 type(spider), address or spider.base_url, permitted_platforms(crawler.settings)
@@ -127,7 +158,7 @@ class Command(shell.Command):
         try:
             if console.problem is None or not opts.code:
                 console.run()
-            else:
+            if console.problem is not None and opts.code:
                 self.exitcode = 1
         finally:
             console.leave(self.exitcode)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from scrapy import Request, Spider
 from scrapy.http import Response, TextResponse
@@ -15,20 +16,44 @@ from scrapy.settings import BaseSettings
 from scrapy.spiderloader import SpiderLoaderProtocol
 from scrapy.utils.asyncgen import collect_asyncgen
 from scrapy.utils.datatypes import SequenceExclude
+from scrapy.utils.url import add_http_if_no_scheme
 
 from outsourcing_spiders.middlewares.block_guard import BlockGuardMiddleware
 from outsourcing_spiders.middlewares.permission import is_on, live_host
-from outsourcing_spiders.outcomes import Outcome
+from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
 _MOST_STEPS = 6
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
+_PAGES = (".html", ".htm", ".json", ".xml")
 
 Ask = Callable[[Request], Response]
 Run = Callable[[Awaitable[Any]], Any]
 
 
+def source_of(text: str | None) -> tuple[Path | None, str | None]:
+    """Return the file, or the address, that `text` names; raises `WrongArgument` for what is neither."""
+    if text is None:
+        return None, None
+    if text.lower().startswith("file://"):
+        text = unquote(urlsplit(text).path)
+    elif _SCHEME.match(text):
+        # As the name of a file it might be too long.
+        return None, text
+    path = Path(text).expanduser()
+    if path.is_file():
+        return path, None
+    if text and path.is_dir():
+        raise WrongArgument(f"{text!r} is a folder; name a file in it")
+    host = text.partition("/")[0]
+    is_address = ("." in host or ":" in host or host == "localhost") and not text.startswith((".", "~"))
+    if not is_address or (host == text and path.suffix in _PAGES):
+        raise WrongArgument(f"{text!r} is neither a web address nor a file")
+    return None, add_http_if_no_scheme(text)
+
+
 def spider_of_file(loader: SpiderLoaderProtocol, path: Path) -> str | None:
     """Return the name of the spider that a saved page belongs to: its folder's, or what its name begins with."""
-    names, path = loader.list(), path.resolve()
+    names, path = [*loader.list(), *getattr(loader, "broken", ())], path.resolve()
     named = [name for name in names if name in path.parent.parts] or [
         name for name in names if path.name.startswith(name)
     ]

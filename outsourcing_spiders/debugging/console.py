@@ -4,32 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import TimeoutError as WaitTimeout
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 from scrapy import Request, Spider
 from scrapy.crawler import Crawler
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import DownloadCancelledError, IgnoreRequest
 from scrapy.http import Response
 from scrapy.shell import Shell
 from scrapy.utils.asyncio import sleep
 from twisted.python.failure import Failure
 
 from outsourcing_spiders.debugging.answers import first_page, is_first_page, request_for, warn_of_block
+from outsourcing_spiders.debugging.fixtures import told
 from outsourcing_spiders.debugging.names import Names
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.extensions.prompt_stop import StoppableDownloader
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.outcomes import Outcome
 
+logger = logging.getLogger(__name__)
+
 _LOOK_INTERVAL = 0.005  # seconds
 _START_SECONDS = 30.0
 _LEAVE_SECONDS = 4.0
+_SPIDERS = ("spiders", "ways_in")
+
+
+def told_of_code(error: Exception) -> str:
+    """Say what was raised by code that was typed, and where in a spider, if there."""
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg} (an expression is wanted)"
+    in_spider = any(Path(frame.filename).parent.name in _SPIDERS for frame in extract_tb(error.__traceback__))
+    if in_spider:
+        return told(error)
+    # What the console itself raises is a sentence.
+    return str(error) if type(error) is LookupError else f"{type(error).__name__}: {error}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DownloadCancelledError):
+        return "it is larger than DOWNLOAD_MAXSIZE"
+    return str(error) or type(error).__name__
 
 
 class NoAnswer(Exception):
@@ -134,7 +158,7 @@ class SpiderShell(Shell):
         except NoAnswer:
             raise
         except Exception as error:
-            raise NoAnswer(f"{request.url} got no answer: {error or type(error).__name__}") from error
+            raise NoAnswer(f"{request.url} got no answer: {_reason(error)}") from error
         return response
 
     async def _schedule(self, request: Request, spider: Spider | None) -> Response:
@@ -227,9 +251,20 @@ class SpiderShell(Shell):
         """Evaluate the code, or open the console."""
         self._is_in_console = not self.code
         if self.code:
-            self._say(str(eval(self.code, {}, self.vars)))  # noqa: S307 - typed by the user
+            self.evaluate(self.code)
         else:
             self.start()
+
+    def evaluate(self, code: str) -> None:
+        """Print what an expression gives; an error is told in a line, and kept as the `problem`."""
+        try:
+            said = str(eval(code, {}, self.vars))  # noqa: S307 - typed by the user
+        except Exception as error:
+            logger.debug("-c %s", code, exc_info=True)
+            self.problem = f"-c {code}: {told_of_code(error)}"
+            self._say(hide(self.problem), sys.stderr)
+        else:
+            self._say(said)
 
     def populate_vars(
         self, response: Response | None = None, request: Request | None = None, spider: Spider | None = None

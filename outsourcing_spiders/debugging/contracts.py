@@ -148,6 +148,8 @@ def _wrong(
             yield f"expected  {f'the end of the crawl: {outcome}' if outcome else _count(expected)}"
             got = f"the end of the crawl: {reading.outcome}: {reading.problem}" if reading.outcome else None
             yield f"got       {got or _count(reading.items)}"
+            if reading.nameless:
+                yield f"error     {reading.nameless} of {reading.rows} rows have no id"
         return
     for error in islice(dict.fromkeys(reading.errors), most):
         yield f"error     {error}"

@@ -27,6 +27,8 @@ from outsourcing_spiders.parsing.validation import InvalidProject, validate
 _BY_VALIDATION = frozenset({"budget.minimum_usd", "budget.maximum_usd"})
 _PARTS: dict[str, type] = {"budget": Budget, "client": Client}
 _MOST_TRIALS = 60
+_UNREADABLE = "cannot be read: "
+_NAMELESS = "it has no id "
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _identity(spider: Any, row: Any) -> str:
     try:
         return str(spider.row_id(row))
     except (KeyError, TypeError, ValueError) as error:
-        raise _NoId(f"it has no id ({type(error).__name__}: {error}), and is left out") from error
+        raise _NoId(f"{_NAMELESS}({type(error).__name__}: {error}), and is left out") from error
 
 
 def _explained(spider: Any, method: str, reading: Callable[[Trace], Any], before: Project) -> Explanation:
@@ -247,6 +249,9 @@ def _fields(
                 if any(label.startswith(inner) for label in of)
             ]
         value = values.get(name)
+        if name == "budget.usd_rate" and value is None and not any(name in of for of in parts.values()):
+            # A rate is told by itself, or not at all: an amount has none in it.
+            found = []
         of_field = _outermost([dataclasses.replace(source, is_condition=lesser) for source, lesser in found])
         is_empty = _is_empty(value)
         origin = ""
@@ -348,6 +353,11 @@ def _told(error: Exception, file: str) -> str:
     return f"{said or type(error).__name__}  ({Path(own[-1].filename).name}:{own[-1].lineno}: {own[-1].line})"
 
 
+def is_unreadable(said: str) -> bool:
+    """Tell whether what `brief` says of a row is an error of the spider, or of the page."""
+    return said.startswith((_UNREADABLE, _NAMELESS))
+
+
 def brief(spider: Any, row: Any, response: Response) -> tuple[str, str]:
     """Return a row's id and its title, or why it is not stored."""
     identity = "no id"
@@ -358,7 +368,7 @@ def brief(spider: Any, row: Any, response: Response) -> tuple[str, str]:
         except _NoId as error:
             return identity, str(error)
         except Exception as error:
-            return identity, f"cannot be read: {_told(error, type(spider).item.__code__.co_filename)}"
+            return identity, f"{_UNREADABLE}{_told(error, type(spider).item.__code__.co_filename)}"
     if item is None:
         return identity, f"left out by the spider: {', '.join(counted) or 'it returns None'}"
     title = " ".join(item.title.split()) if isinstance(item.title, str) else str(item.title)

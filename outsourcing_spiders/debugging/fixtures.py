@@ -121,7 +121,8 @@ def read(spidercls: type[Spider], settings: BaseSettings, meta: Meta, body: byte
         _guard(spider, response, meta)
         projects = (_read_detail if meta.read_by == "detail" else _read_page)(spider, response, meta, reading)
     except Outcome as error:
-        return Reading(outcome=error.reason, problem=str(error), rows=reading.rows, errors=reading.errors)
+        reading.outcome, reading.problem = error.reason, str(error)
+        return reading
     stats = spider.crawler.stats.get_stats()
     reading.skipped = {name.removeprefix(_SKIPPED): n for name, n in stats.items() if name.startswith(_SKIPPED)}
     reading.skipped.pop("no_id", None)

@@ -104,6 +104,8 @@ class Names:
             if not self.rows:
                 raise LookupError(repr(self.rows))
             what = self.rows[0]
+        if isinstance(what, Rows):
+            raise LookupError("explain takes one row: explain(rows[0])")
         return explain_row(self.spider, what, self._page())
 
     def detail(self, item: Project | None = None) -> Project:

@@ -48,9 +48,14 @@ class NothingCame(Exception):
 
 
 def spider_named(loader: SpiderLoaderProtocol, name: str) -> type[Spider]:
-    """Return a spider; raises `WrongArgument` with the names that are near to one that is none."""
+    """Return a spider; raises `WrongArgument` with the names that are near to one that is none.
+
+    Raises `NothingCame` for one that cannot be imported.
+    """
     if name in (names := loader.list()):
         return loader.load(name)
+    if problem := getattr(loader, "broken", {}).get(name):
+        raise NothingCame(f"{name} cannot be imported: {problem}")
     near = get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else "`scrapy list` names them all"
     raise WrongArgument(f"there is no spider {name!r}; {hint}")
@@ -75,6 +80,8 @@ def file_of(source: str | None) -> Path | None:
     """Return the file that `source` names; ``None`` for a web address. Raises `WrongArgument` for what is neither."""
     if not source or re.match(r"https?://", source, re.IGNORECASE):
         return None
+    if Path(source).is_dir():
+        raise WrongArgument(f"{source!r} is a folder; name a file in it")
     if not Path(source).is_file():
         raise WrongArgument(f"{source!r} is neither a web address nor a file")
     return Path(source)
@@ -132,6 +139,9 @@ def load(
 ) -> OnePage:
     """Return a saved page; one that was captured is read with what was saved beside it."""
 
+    beside = next((end for end in (".meta.json", ".items.json") if file.name.endswith(end)), None)
+    if beside and (page := fixtures.Files(file.parent, file.name.removesuffix(beside)).page()):
+        raise WrongArgument(f"{file} is what was saved beside a page; read {page}")
     body, told = file.read_bytes(), _date(date)
     suffix = file.suffix if file.suffix in fixtures.SUFFIXES else ".html"
     try:

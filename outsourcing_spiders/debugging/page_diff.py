@@ -38,9 +38,11 @@ def page_diff(process: CrawlerProcessBase, name: str, source: str | None, opts: 
         page = fetch(process, spidercls, source, **wanted)
     else:
         page = load(settings, spidercls, file, **wanted, date=opts.date)
-    reading = fixtures.read(spidercls, settings, page.meta, page.body)
+    with fixtures.quiet():
+        reading = fixtures.read(spidercls, settings, page.meta, page.body)
     if reading.outcome:
-        raise NothingCame(f"{reading.outcome.replace('_', ' ')}: {reading.problem}")
+        nameless = f" ({reading.nameless} of {reading.rows} rows have no id)" if reading.nameless else ""
+        raise NothingCame(f"{reading.outcome.replace('_', ' ')}: {reading.problem}{nameless}")
     projects = [fixtures.from_json(item) for item in reading.items]
     pairs = asyncio.run(stored_rows(url, projects, embedded_root=root))
     found = stored.hold_against(pairs, listed=_listed(spidercls))

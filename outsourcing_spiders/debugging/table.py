@@ -14,7 +14,7 @@ from outsourcing_spiders.debugging.explanation import Explanation, FieldExplanat
 
 _HEADINGS = ("field", "value", "raw", "from, or why it is empty")
 _GAP = "  "
-_NARROWEST, _WIDEST = 90, 180
+_LEAST, _NARROWEST, _WIDEST = 20, 90, 180
 _MOST_VALUES = 3
 
 
@@ -24,7 +24,7 @@ def table_of(explanation: Explanation) -> str:
         (found.name, "" if found.is_empty else text_of(found.value), _raw(found), _from(explanation, found))
         for found in explanation.fields
     ]
-    lines = _lines(rows) if rows else []
+    lines = (_stacked(rows) if _columns() < _NARROWEST - 1 else _lines(rows)) if rows else []
     if explanation.undecided:
         told = (
             f"{source.path} = {cut(_raw_text(source), 40)}" if source.is_there else _why(source)
@@ -99,8 +99,19 @@ def _lines(rows: Sequence[tuple[str, str, str, str]]) -> list[str]:
     return lines
 
 
+def _stacked(rows: Sequence[tuple[str, str, str, str]]) -> list[str]:
+    """Return the cells of each field below each other: the terminal is too narrow for a table."""
+    lines = []
+    for name, value, raw, source in rows:
+        lines.append(cut(f"{name}: {value}".rstrip(), _columns()))
+        lines += [cut(f"  {'raw':<5} {raw}", _columns())] if raw else []
+        why = f"  {'from' if value else 'empty':<5} {source}"
+        lines += textwrap.wrap(why, _columns(), subsequent_indent="        ")
+    return lines
+
+
 def _columns() -> int:
-    return min(max(shutil.get_terminal_size((140, 24)).columns, _NARROWEST), _WIDEST) - 1
+    return min(max(shutil.get_terminal_size((140, 24)).columns, _LEAST), _WIDEST) - 1
 
 
 def _raw(found: FieldExplanation) -> str:

@@ -150,12 +150,47 @@ def test_a_spider_that_an_edit_broke_is_told_with_the_place(run: Callable[..., A
         file.write_text(text)
     assert ended.returncode == 1
     assert re.search(
-        r"^guru: 6 fixtures, 43 items, 2 of them not as saved\n  listing_first\n    expected  20 items\n"
+        r"^guru: 6 fixtures \(2 not as saved\), 43 items\n  listing_first\n    expected  20 items\n"
         r"    got       the end of the crawl: layout_changed: none of the 20 rows of https://www\.guru\.com/d/jobs/ "
         r"can be read: IndexError: list index out of range \(guru\.py, line \d+, item\)$",
         ended.stdout, re.MULTILINE,
     )  # fmt: skip
     assert ended.stderr.rstrip().endswith("FAILED (failures=2)")
+
+
+def test_the_session_in_the_readme_runs(run: Callable[..., Any], project: Path) -> None:
+    told = re.findall(r"^\$ scrapy check\n((?:.*\n)*?)```", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    file = project / "outsourcing_spiders" / "spiders" / "guru.py"
+    text = file.read_text()
+    assert text.count(".jobRecord__meta strong") == 1
+    file.write_text(text.replace(".jobRecord__meta", ".jobRecord__mta"))
+    try:
+        ended = run("check")
+    finally:
+        file.write_text(text)
+    assert ended.returncode == 1
+    came = {line.strip() for line in (ended.stdout + ended.stderr).splitlines()}
+    wanted = {line.strip() for line in told[0].splitlines()} - {"…"}
+    assert wanted <= came, wanted - came
+
+
+def test_a_spider_that_cannot_be_imported_is_told_and_the_others_are_checked(
+    run: Callable[..., Any], project: Path
+) -> None:
+    file = project / "outsourcing_spiders" / "spiders" / "guru.py"
+    text = file.read_text()
+    file.write_text(f"{text}\nimport nowhere_at_all\n")
+    try:
+        ended, other = run("check"), run("check", "freelancer")
+    finally:
+        file.write_text(text)
+    lines = ended.stdout.splitlines()
+    assert ended.returncode == 1
+    assert re.fullmatch(r"guru: cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'.*", lines[0])
+    assert [line.partition(":")[0] for line in lines[1:]] == [name for name in NAMES if name != "guru"]
+    assert all(line.endswith(", ok") for line in lines[1:])
+    assert ended.stderr.rstrip().endswith("FAILED (failures=1)")
+    assert (other.returncode, other.stdout) == (0, "freelancer: 2 fixtures, 8 items, ok\n")
 
 
 class WithoutBids(GuruSpider):
@@ -241,7 +276,7 @@ def test_another_folder_and_what_is_wrong_in_it(run: Callable[..., Any], tmp_pat
     ended = run("check", "guru", f"--folder={tmp_path}")
     assert ended.returncode == 1
     report = ended.stdout
-    assert report.startswith("guru: 6 fixtures, 22 items, 4 of them not as saved\n")
+    assert report.startswith("guru: 6 fixtures (4 not as saved), 22 items\n")
     for line in (
         "    expected  the end of the crawl: login_required",
         "    got       the end of the crawl: blocked: https://www.guru.com/d/jobs/ answered 200: Imperva",

@@ -63,6 +63,14 @@ def test_people_are_told_what_each_reads_and_needs(tmp_path: Path, columns: int)
     assert "UPWORK_REFRESH_TOKEN" in shown
 
 
+def test_the_lines_in_the_readme_come(tmp_path: Path) -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    told = re.findall(r"^\$ scrapy list\n((?:.*\n)*?)```", text, re.MULTILINE)
+    assert told
+    wanted = {line for line in told[0].splitlines() if line != "…"}
+    assert wanted <= set(on_a_terminal(tmp_path, 80, TERM="dumb").splitlines())
+
+
 def test_what_is_set_and_permitted_is_told(scrapy: Scrapy) -> None:
     account = {f"UPWORK_{name}": "abcdefgh" for name in ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN")}
     ended = scrapy("list", "--explain", PERMITTED_PLATFORMS="wishket", FREELANCER_TOKEN="very-secret", **account)

@@ -26,9 +26,9 @@ def site() -> Iterator[StandInProcess]:
         yield site
 
 
-def parse(*arguments: str) -> subprocess.CompletedProcess[str]:
+def parse(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, with a database that is down and a data folder that cannot be made."""
-    more = {"DATABASE_URL": "postgresql://127.0.0.1:1/x", "COLUMNS": "150"}
+    more = {"DATABASE_URL": "postgresql://127.0.0.1:1/x", "COLUMNS": "150"} | environment
     return subprocess.run(
         [sys.executable, "-m", "scrapy", "parse", *arguments],
         cwd=REPOSITORY, env=scrapy_environment(Path("/proc/nowhere")) | more, capture_output=True, text=True,
@@ -58,6 +58,17 @@ def test_a_saved_page_is_printed(fixture: str, shown: str) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert re.search(shown, ended.stdout, re.MULTILINE), ended.stdout
     assert "# Requests" not in ended.stdout
+
+
+def test_the_lines_in_the_readme_come() -> None:
+    text = (REPOSITORY / "README.md").read_text()
+    sessions = re.findall(r"^\$ scrapy parse (.*)\n((?:.*\n)*?)```", text, re.MULTILINE)
+    assert sessions
+    for arguments, told in sessions:
+        ended = parse(*arguments.split(), COLUMNS="112")
+        assert ended.returncode == 0
+        wanted = {line for line in told.splitlines() if line not in ("", "…")}
+        assert wanted <= set(ended.stdout.splitlines()), wanted
 
 
 def test_rows_without_an_item_are_told() -> None:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -124,19 +123,21 @@ def test_a_console_says_what_to_type_and_leaves_at_once() -> None:
         assert console.ended(within=5) == 0
 
 
-def test_the_session_in_the_readme_runs(site: StandInProcess, tmp_path: Path) -> None:
-    answer = tmp_path / "freelancer.json"
-    with urllib.request.urlopen(f"{site.base_url}/{LISTING}") as response:
-        answer.write_bytes(response.read())
+def test_the_session_in_the_readme_runs() -> None:
     text = (REPOSITORY / "README.md").read_text()
     sessions = re.findall(r"^\$ scrapy shell (.*)\n((?:.*\n)*?)```", text, re.MULTILINE)
     assert sessions
-    for arguments, lines in sessions:
-        typed = [line.removeprefix(PROMPT) for line in lines.splitlines() if line.startswith(PROMPT)]
-        words = [str(answer) if word.endswith("freelancer.json") else word for word in shlex.split(arguments)]
-        ended = shell(*words, typed="\n".join(typed) + "\n")
-        assert "Traceback" not in ended.stdout + ended.stderr
+    for arguments, told in sessions:
+        lines = told.splitlines()
+        typed = [line.removeprefix(PROMPT) for line in lines if line.startswith(PROMPT)]
+        assert typed
+        ended = shell(*shlex.split(arguments), typed="\n".join(typed) + "\n", COLUMNS="112")
+        said = ended.stdout + ended.stderr
         assert ended.returncode == 0
+        assert "Traceback" not in said
+        came = {line.removeprefix(PROMPT) for line in said.splitlines()}
+        wanted = {line for line in lines if line not in ("", "…") and not line.startswith(PROMPT)}
+        assert wanted <= came, wanted - came
 
 
 # --- live pages ----------------------------------------------------------------------------------------------------
