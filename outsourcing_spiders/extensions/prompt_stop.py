@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, Self
 
@@ -10,8 +11,10 @@ from scrapy.core.downloader import Downloader
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.utils.asyncio import call_later, create_looping_call
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
 
+from outsourcing_spiders.middlewares.outcomes import Skipped
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 
 logger = logging.getLogger(__name__)
@@ -35,7 +38,10 @@ class StoppableDownloader(Downloader):
         return fetching
 
     def give_up(self) -> int:
-        """Cancel the downloads that are under way, and return how many there were."""
+        """End the downloads that are under way, and return how many there were; each ends as `Skipped`.
+
+        A cancellation that no errback takes would end what it runs through, and the engine wait for it for ever.
+        """
         under_way = list(self._under_way)
         for fetching in under_way:
             fetching.cancel()
@@ -43,6 +49,8 @@ class StoppableDownloader(Downloader):
 
     def _ended(self, result: Any, fetching: Deferred[Any]) -> Any:
         self._under_way.discard(fetching)
+        if isinstance(result, Failure) and isinstance(result.value, (CancelledError, asyncio.CancelledError)):
+            raise Skipped("the crawl was told to stop before it came") from None
         return result
 
 

@@ -21,7 +21,7 @@ ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=Tru
 
 
 class Process:
-    """`scrapy crawl freelancer` in a process of its own, and what it said so far."""
+    """`scrapy crawl freelancer`, or another command, in a process of its own, and what it said so far."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
@@ -29,9 +29,12 @@ class Process:
         self._reading = asyncio.ensure_future(self._read())
 
     @classmethod
-    async def start(cls, site: FreelancerStandIn, data: Path, *options: str, **environment: str) -> Process:
+    async def start(
+        cls, site: FreelancerStandIn, data: Path, *options: str, command: tuple[str, ...] = ("crawl", "freelancer"),
+        **environment: str,
+    ) -> Process:  # fmt: skip
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "scrapy", "crawl", "freelancer", "-a", f"base_url={site.base_url}", *options,
+            sys.executable, "-m", "scrapy", *command, "-a", f"base_url={site.base_url}", *options,
             cwd=REPOSITORY, env=scrapy_environment(data) | environment, stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
@@ -106,6 +109,18 @@ async def test_one_signal_ends_a_crawl_whose_platform_hangs(
     assert (run["reason"], run["whole"]) == ("shutdown", None)
     assert run["items_scraped"] == run["written"] == len(await stored_ids(database_url)) == 195
     await is_whole_again(site, database_url, tmp_path)
+
+
+async def test_one_signal_ends_a_page_that_is_looked_at(site: FreelancerStandIn, tmp_path: Path) -> None:
+    # Its request has no errback that would take what became of it.
+    site.fail("slow", delay=120)
+    options = ("--spider=freelancer", "-s", "DOWNLOAD_DELAY=0", f"{site.base_url}/projects/python/one")
+    looking = await Process.start(site, tmp_path, *options, command=("parse",))
+    await until(lambda: site.requests)
+    looking.process.send_signal(signal.SIGINT)
+    assert await looking.ended() < 5
+    assert looking.process.returncode == 1, looking.log
+    assert "Traceback" not in looking.log
 
 
 @ONE_SERVER
