@@ -34,13 +34,11 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 SENT = [name for name in Columns.__struct_fields__ if name != "seen_at"]
 TYPED = ", ".join(f"{name} {projects.c[name].type.compile(_DIALECT)}" for name in SENT)
 
-# A full text stays when only a teaser comes, or nothing, and with it the day when it has to go; so do the better of
-# two times, and dollars of an old budget. That a project has no text is known as well, until one comes. {p} is the
-# stored row, {e} the one that comes.
-KEEPS_TEXT = (
-    "{p}.description_complete AND ({p}.description IS NOT NULL AND {e}.description IS NULL"
-    " OR NOT {e}.description_complete AND ({p}.description IS NOT NULL OR {e}.description IS NULL))"
-)
+# A full text stays when only a teaser comes, and with it the day when it has to go; so do the better of two times,
+# and dollars of an old budget. {p} is the stored row, {e} the one that comes.
+KEEPS_TEXT = "{p}.description_complete AND NOT {e}.description_complete"
+# It stays as well when the platform shows none any more: more likely, the page was misread.
+_KEEPS_ANY_TEXT = f"{KEEPS_TEXT} OR {{p}}.description_complete AND {{e}}.description IS NULL"
 _PRECISIONS = "ARRAY['exact', 'minute', 'hour', 'day', 'unknown']"
 _KEEPS_TIME = (
     "{p}.posted_at IS NOT NULL AND ({e}.posted_at IS NULL OR {e}.posted_precision <> 'exact' AND "
@@ -53,8 +51,8 @@ _KEEPS_DOLLARS = (
     " AND coalesce({p}.budget_min_usd, {p}.budget_max_usd) IS NOT NULL"
 )
 KEPT_WHEN = {
-    "description": KEEPS_TEXT,
-    "description_complete": KEEPS_TEXT,
+    "description": _KEEPS_ANY_TEXT,
+    "description_complete": _KEEPS_ANY_TEXT,
     "posted_at": _KEEPS_TIME,
     "posted_precision": _KEEPS_TIME,
     "posted_text": _KEEPS_TIME,
@@ -99,7 +97,8 @@ def _is_news(stored: str, seen: str) -> str:
     return (
         f"(CASE WHEN {KEEPS_TEXT.format(p=stored, e=seen)} THEN ({compared}) IS DISTINCT FROM ({merged})"
         f" ELSE ({compared}, {stored}.description, {stored}.description_complete)"
-        f" IS DISTINCT FROM ({plain}, {seen}.description, {seen}.description_complete) END"
+        f" IS DISTINCT FROM"
+        f" ({plain}, coalesce({seen}.description, {stored}.description), {seen}.description_complete) END"
         f" OR ({seen}.posted_precision = 'exact' AND {seen}.posted_at IS NOT NULL"
         f" AND {stored}.posted_at IS DISTINCT FROM {seen}.posted_at))"
     )

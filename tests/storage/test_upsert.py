@@ -178,13 +178,14 @@ class TestTexts:
         row = await one(engine, 2)
         assert (row.description, row.description_complete) == (None, True)
 
-    async def test_that_there_is_no_text_is_known_until_one_comes(self, engine: AsyncEngine) -> None:
+    async def test_that_there_is_no_text_is_known_until_a_full_one_comes(self, engine: AsyncEngine) -> None:
         await put(engine, project(description=None))
         assert await put(engine, project(description=None, description_complete=False)) == (0, 0)
-        assert (await one(engine)).description_complete
-        assert await put(engine, project(description="All…", description_complete=False)) == (0, 1)
+        assert await put(engine, project(description="All…", description_complete=False)) == (0, 0)
         row = await one(engine)
-        assert (row.description, row.description_complete) == ("All…", False)
+        assert (row.description, row.description_complete) == (None, True)
+        assert await put(engine, PLAIN) == (0, 1)
+        assert (await one(engine)).description == "All of it."
 
     async def test_which_texts_need_not_be_asked_for(self, engine: AsyncEngine) -> None:
         await put(engine, PLAIN)
