@@ -40,9 +40,10 @@ class Command(ScrapyCommand):
         """Say what is saved and where."""
         return (
             "Ask for one page as the spider would (its headers, pace, robots.txt; no database), or read a saved FILE, "
-            "and save it to tests/fixtures/SPIDER: the page without secrets, cookies, e-mail addresses and telephone "
-            "numbers, what it has to be read with, and the items that the spider makes of it. It says which fields are "
-            "empty and what changed since. Without ADDRESS: the first page of the spider's listing."
+            "and save it to tests/fixtures/SPIDER: the page without secrets, cookies, e-mail addresses, telephone "
+            "numbers and names that are marked as such, what it has to be read with, and the items that the spider "
+            "makes of it. It says which fields are empty and what changed since. Without ADDRESS: the first page of "
+            "the spider's listing."
         )
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:

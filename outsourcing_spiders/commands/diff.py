@@ -49,7 +49,7 @@ class Command(ScrapyCommand):
         add("-v", "--verbose", action="store_true", help="all changed values, instead of a few of each field")
         add("--detail", action="store_true", help="the own page of the first project that is listed")
         add("--page", metavar="PLACE", help="page of the listing: its number, its offset or its cursor")
-        add("--date", metavar="TIME", help="when a FILE came, in ISO 8601 with a zone (default: the file's time)")
+        add("--date", metavar="TIME", help="when a FILE came, as an ISO time with a zone (else the file's own time)")
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""

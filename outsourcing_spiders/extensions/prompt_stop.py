@@ -14,7 +14,7 @@ from scrapy.utils.asyncio import call_later, create_looping_call
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
-from outsourcing_spiders.middlewares.outcomes import Skipped
+from outsourcing_spiders.middlewares.outcomes import GivenUp
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class StoppableDownloader(Downloader):
         return fetching
 
     def give_up(self) -> int:
-        """End the downloads that are under way, and return how many there were; each ends as `Skipped`.
+        """End the downloads that are under way, and return how many there were; each ends as `GivenUp`.
 
         A cancellation that no errback takes would end what it runs through, and the engine wait for it for ever.
         """
@@ -50,7 +50,7 @@ class StoppableDownloader(Downloader):
     def _ended(self, result: Any, fetching: Deferred[Any]) -> Any:
         self._under_way.discard(fetching)
         if isinstance(result, Failure) and isinstance(result.value, (CancelledError, asyncio.CancelledError)):
-            raise Skipped("the crawl was told to stop before it came") from None
+            raise GivenUp("the crawl was told to stop before it came") from None
         return result
 
 

@@ -21,10 +21,9 @@ from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from twisted.internet.defer import CancelledError as TwistedCancelledError
 
 from outsourcing_spiders.extensions.log_redaction import add_secrets
-from outsourcing_spiders.middlewares.outcomes import refuse
+from outsourcing_spiders.middlewares.outcomes import GivenUp, refuse
 from outsourcing_spiders.outcomes import (
     Blocked,
     DatabaseUnreachable,
@@ -204,7 +203,7 @@ class OAuthMiddleware:
         )
         try:
             response = await self._crawler.engine.download_async(request)
-        except (asyncio.CancelledError, TwistedCancelledError):
+        except (asyncio.CancelledError, GivenUp):
             logger.error("Given up while a token was renewed: %s", lost)
             raise
         except IgnoreRequest:

@@ -53,6 +53,10 @@ class Skipped(IgnoreRequest):
     """A request or an answer that goes no further, without harm to the crawl; it is counted by who skipped it."""
 
 
+class GivenUp(Skipped):
+    """A request whose answer did not come in the time that a crawl has left when it is told to stop."""
+
+
 _closing: set[asyncio.Future[None]] = set()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal, Self
@@ -14,7 +13,6 @@ from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, DownloadCancelledError
 from scrapy.settings import BaseSettings
-from twisted.internet.defer import CancelledError as TwistedCancelledError
 from twisted.python.failure import Failure
 
 from outsourcing_spiders.items import Period, Project, Status, WorkMode
@@ -141,7 +139,7 @@ class PlatformSpider(PlatformTimes, scrapy.Spider):
     def failed(self, failure: Failure) -> None:
         """End the crawl for a request that got no answer, all retries included; an errback."""
         error = failure.value
-        if isinstance(error, (Refused, Skipped, CancelledError, TwistedCancelledError)):
+        if isinstance(error, (Refused, Skipped)):
             # Who refused or skipped the request has said why; who gave it up was told to.
             return
         request = failure.request  # type: ignore[attr-defined]

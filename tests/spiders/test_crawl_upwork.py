@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _crawls import Crawl, crawl, fetch, runs, stored_ids
+from _crawls import Crawl, crawl, fetch, project_settings, runs, stored_ids
 from aiohttp import web
 from platforms_standins.upwork import standin_process
+from scrapy import signals
 from spiders._columns import words
 from spiders._platforms import UPWORK_API, UPWORK_PAGES
 
@@ -127,6 +128,32 @@ async def test_a_token_is_renewed_before_it_ends(url: str, tmp_path: Path) -> No
         assert done.reason == "finished"
         assert done.counted("tokens")["renewed"] > 1
         assert "refused" not in done.counted("tokens")
+
+
+class StopAtToken:
+    """Stops the crawl while a token is asked for."""
+
+    @classmethod
+    def from_crawler(cls, crawler: Any) -> Any:
+        stopping = []
+
+        def look(request: Any) -> None:
+            if request.url.endswith(TOKEN):
+                stopping.append(asyncio.ensure_future(crawler.stop_async()))
+
+        crawler.signals.connect(look, signal=signals.request_reached_downloader, weak=False)
+        return cls()
+
+
+async def test_a_token_that_is_given_up_is_told(url: str, tmp_path: Path) -> None:
+    # Whether it was used up is not known: the next crawl may find that no token is accepted any more.
+    async with plain(20) as site:
+        site.fail("slow", path=TOKEN, delay=30)
+        settings = {"EXTENSIONS": dict(project_settings()["EXTENSIONS"]) | {StopAtToken: 1}, "STOP_GRACE": 0.2}
+        async with asyncio.timeout(20):
+            done = await by_api(url, tmp_path, site, account(site) | settings)
+    assert done.reason == "shutdown"
+    assert [line for line in done.errors if "Given up while a token was renewed" in line]
 
 
 async def test_two_crawls_at_once_renew_a_token_once(url: str, tmp_path: Path) -> None:
