@@ -84,7 +84,12 @@ class _Visit:
     limits: Limits
     answers: list[_Answer] = field(default_factory=list)
     redirects: list[_Answer] = field(default_factory=list)
-    refusal: Exception | None = None
+    refused: asyncio.Future[Exception] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def refuse(self, problem: Exception) -> None:
+        """Let the page be given up for the first problem of its documents."""
+        if not self.refused.done():
+            self.refused.set_result(problem)
 
 
 class BrowserPage:
@@ -148,8 +153,8 @@ class BrowserPage:
         try:
             await self._page.goto(request.url, wait_until="commit", timeout=limits.navigation * 1000)
         except PlaywrightError as error:
-            if visit.refusal is not None:
-                raise visit.refusal from None
+            if visit.refused.done():
+                raise visit.refused.result() from None
             if "ERR_HTTP_RESPONSE_CODE_FAILURE" in error.message and visit.answers:
                 # An error status without a body: the browser would show a page of its own making.
                 return self._respond(visit, visit.answers[-1], "", started)
@@ -233,33 +238,33 @@ class BrowserPage:
             awaited = selector if not visit.answers or visit.answers[-1].status < 400 else None
             patience = max(0.0, deadline - loop.time()) * 1000
             script = _READ % (json.dumps(awaited), patience, visit.limits.size or 2**53)
+            reading = asyncio.ensure_future(self._evaluate(script))
+            reading.add_done_callback(lambda done: done.cancelled() or done.exception())
             try:
-                world = await self._session.send(
-                    "Page.createIsolatedWorld", {"frameId": self._frame, "worldName": "reader"}
-                )
-                result = await self._session.send(
-                    "Runtime.evaluate",
-                    {
-                        "expression": script,
-                        "contextId": world["executionContextId"],
-                        "awaitPromise": True,
-                        "returnByValue": True,
-                    },
-                )
+                await asyncio.wait((reading, visit.refused), return_when=asyncio.FIRST_COMPLETED)
+                if visit.refused.done():
+                    # What the browser shows instead is of its own making, and may never be ready.
+                    raise visit.refused.result()
+                result = await reading
             except PlaywrightError as error:
                 # The page went on to another one.
                 if any(sign in error.message for sign in _ENDED_BY_NAVIGATION) and loop.time() < deadline:
                     continue
                 raise
-            if visit.refusal is not None:
-                # What the browser shows instead is of its own making.
-                raise visit.refusal
+            finally:
+                reading.cancel()
             if "exceptionDetails" in result:
                 raise NotSupported(f"wait_for={selector!r}: {result['exceptionDetails']['exception']['description']}")
             read: dict[str, Any] = result["result"]["value"]
             if read["broken"]:
                 raise DownloadFailedError(f"{visit.request.url} leads to a page that does not load")
             return read
+
+    async def _evaluate(self, script: str) -> dict[str, Any]:
+        world = await self._session.send("Page.createIsolatedWorld", {"frameId": self._frame, "worldName": "reader"})
+        told = {"contextId": world["executionContextId"], "awaitPromise": True, "returnByValue": True}
+        result: dict[str, Any] = await self._session.send("Runtime.evaluate", {"expression": script, **told})
+        return result
 
     def _respond(self, visit: _Visit, answer: _Answer, html: str, started: float) -> HtmlResponse:
         meta = visit.request.meta
@@ -312,11 +317,11 @@ class BrowserPage:
         url = event["request"]["url"]
         if "responseStatusCode" not in event:
             if (problem := self._rules.missing_permission(url)) is not None:
-                visit.refusal = problem
+                visit.refuse(problem)
                 return None
             is_asked = url == urldefrag(visit.request.url).url
             if not is_asked and visit.is_public and await self._is_forbidden(url):
-                visit.refusal = IgnoreRequest(f"{visit.request.url} leads into a private network: {url}")
+                visit.refuse(IgnoreRequest(f"{visit.request.url} leads into a private network: {url}"))
                 return None
             return {"headers": _sent_headers(visit.request, event["request"])}
         answer = _Answer(urldefrag(url).url, event["responseStatusCode"], event.get("responseHeaders", []))
@@ -327,8 +332,8 @@ class BrowserPage:
         visit.answers.append(answer)
         size = headers.get("content-length", "")
         if visit.limits.size and size.isdigit() and int(size) > visit.limits.size:
-            visit.refusal = DownloadCancelledError(
-                f"{url} is too large: {size} bytes, DOWNLOAD_MAXSIZE is {visit.limits.size}"
+            visit.refuse(
+                DownloadCancelledError(f"{url} is too large: {size} bytes, DOWNLOAD_MAXSIZE is {visit.limits.size}")
             )
             return None
         return {}
