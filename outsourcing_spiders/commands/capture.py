@@ -6,12 +6,16 @@ Exit codes: 0; 1 when nothing could be read (what came is saved all the same); 2
 from __future__ import annotations
 
 import argparse
-import sys
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
-from scrapy.utils.conf import arglist_to_dict
 
+from outsourcing_spiders.commands._options import (
+    complain,
+    declare_page,
+    declare_spider_arguments,
+    read_spider_arguments,
+)
 from outsourcing_spiders.commands._preparation import (
     prepare,
     printing,
@@ -19,7 +23,6 @@ from outsourcing_spiders.commands._preparation import (
     store_nothing,
     tolerate_broken_spiders,
 )
-from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import PermissionRequired, WrongArgument
 
 
@@ -49,14 +52,12 @@ class Command(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Declare what the command takes."""
         super().add_options(parser)
+        declare_spider_arguments(parser)
+        declare_page(parser, detail="a project's own page; without ADDRESS that of the first one listed")
         add = parser.add_argument
-        add("-a", dest="spargs", action="append", default=[], metavar="NAME=VALUE", help="set spider argument")
-        add("--detail", action="store_true", help="a project's own page; without ADDRESS that of the first one listed")
-        add("--page", metavar="PLACE", help="page of the listing: its number, its offset or its cursor")
         add("--name", metavar="NAME", help="name of the fixture (default: listing, detail, the name of FILE)")
         add("--folder", metavar="FOLDER", help="where to save (default: tests/fixtures/SPIDER)")
         add("--address", metavar="ADDRESS", help="where a FILE came from (default: the spider's first page)")
-        add("--date", metavar="TIME", help="when a FILE came, as an ISO time with a zone (else the file's own time)")
         add("--force", action="store_true", help="overwrite a fixture; says what changed")
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
@@ -67,10 +68,7 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         self.settings.set("PROGRESS", "off", priority="project")
         super().process_options(args, opts)
-        try:
-            opts.spargs = arglist_to_dict(opts.spargs)
-        except ValueError:
-            raise UsageError("Invalid -a value, use -a NAME=VALUE", print_help=False) from None
+        read_spider_arguments(opts)
         prepare(self.settings)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
@@ -94,5 +92,4 @@ class Command(ScrapyCommand):
 
     def _fail(self, name: str, sentence: str, *, exitcode: int) -> None:
         self.exitcode = exitcode
-        end = "" if sentence.endswith((".", "?", "!")) else "."
-        sys.stderr.write(hide(f"scrapy capture {name}: {sentence}{end}\n"))
+        complain("capture", name, sentence)

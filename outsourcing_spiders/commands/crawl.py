@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import sys
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,8 +19,8 @@ from scrapy import Spider
 from scrapy.commands import crawl
 from scrapy.crawler import Crawler
 
+from outsourcing_spiders.commands._options import complain
 from outsourcing_spiders.commands._preparation import prepare
-from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import Outcome, WrongArgument, judge
 
 logger = logging.getLogger(__name__)
@@ -130,8 +129,7 @@ class Command(crawl.Command):
             logger.error("%s", complaint)
         if isinstance(error, BaseException):
             logger.debug("What ended the crawl", exc_info=error)
-        end = "" if complaint.endswith((".", "?", "!")) else "."
-        sys.stderr.write(hide(f"scrapy crawl {name}: {complaint}{end}\n"))
+        complain("crawl", name, complaint)
 
 
 def _raised_by(task: asyncio.Future[Any]) -> list[BaseException]:

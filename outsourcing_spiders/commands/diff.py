@@ -12,8 +12,13 @@ import sys
 
 from scrapy.commands import ScrapyCommand
 from scrapy.exceptions import UsageError
-from scrapy.utils.conf import arglist_to_dict
 
+from outsourcing_spiders.commands._options import (
+    complain,
+    declare_page,
+    declare_spider_arguments,
+    read_spider_arguments,
+)
 from outsourcing_spiders.commands._preparation import prepare, printing, store_nothing, tolerate_broken_spiders
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
@@ -44,12 +49,10 @@ class Command(ScrapyCommand):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Declare what the command takes."""
         super().add_options(parser)
-        add = parser.add_argument
-        add("-a", dest="spargs", action="append", default=[], metavar="NAME=VALUE", help="set spider argument")
-        add("-v", "--verbose", action="store_true", help="all changed values, instead of a few of each field")
-        add("--detail", action="store_true", help="the own page of the first project that is listed")
-        add("--page", metavar="PLACE", help="page of the listing: its number, its offset or its cursor")
-        add("--date", metavar="TIME", help="when a FILE came, as an ISO time with a zone (else the file's own time)")
+        declare_spider_arguments(parser)
+        declare_page(parser, detail="the own page of the first project that is listed")
+        told = "all changed values, instead of a few of each field"
+        parser.add_argument("-v", "--verbose", action="store_true", help=told)
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
@@ -58,10 +61,7 @@ class Command(ScrapyCommand):
         assert self.settings is not None
         self.settings.set("PROGRESS", "off", priority="project")
         super().process_options(args, opts)
-        try:
-            opts.spargs = arglist_to_dict(opts.spargs)
-        except ValueError:
-            raise UsageError("Invalid -a value, use -a NAME=VALUE", print_help=False) from None
+        read_spider_arguments(opts)
         prepare(self.settings)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:
@@ -84,5 +84,4 @@ class Command(ScrapyCommand):
 
     def _fail(self, name: str, sentence: str, *, exitcode: int) -> None:
         self.exitcode = exitcode
-        end = "" if sentence.endswith((".", "?", "!")) else "."
-        sys.stderr.write(hide(f"scrapy diff {name}: {sentence}{end}\n"))
+        complain("diff", name, sentence)

@@ -10,8 +10,8 @@ from typing import Any
 
 from scrapy.commands import shell
 from scrapy.exceptions import UsageError
-from scrapy.utils.conf import arglist_to_dict
 
+from outsourcing_spiders.commands._options import declare_spider_arguments, read_spider_arguments
 from outsourcing_spiders.commands._preparation import (
     prepare,
     printing,
@@ -49,9 +49,8 @@ class Command(shell.Command):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Declare what the command takes."""
         super().add_options(parser)
-        add = parser.add_argument
-        add("-a", dest="spargs", action="append", default=[], metavar="NAME=VALUE", help="set spider argument")
-        add(
+        declare_spider_arguments(parser)
+        parser.add_argument(
             "--timeout",
             type=float,
             default=_PATIENCE,
@@ -65,10 +64,7 @@ class Command(shell.Command):
         show_blocks(self.settings)
         tolerate_broken_spiders(self.settings)
         super().process_options(args, opts)
-        try:
-            opts.spargs = arglist_to_dict(opts.spargs)
-        except ValueError:
-            raise UsageError("Invalid -a value, use -a NAME=VALUE", print_help=False) from None
+        read_spider_arguments(opts)
         if opts.timeout <= 0:
             raise UsageError("--timeout takes a number of seconds above 0", print_help=False)
         prepare(self.settings)

@@ -14,31 +14,41 @@ from collections.abc import Iterator
 LONGEST = 1_000_000
 """UTF-16 code units that a text may have; a few kilobytes can stand for gigabytes."""
 
-_ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_BASE64, _URI = _ALPHANUMERIC + "+/", _ALPHANUMERIC + "+-"
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BYTE, _UNIT, _END = 0, 1, 2
 _CHARACTER_BITS = 6
 
 
 def compress_to_base64(text: str) -> str:
     """Return `text` as ``LZString.compressToBase64`` writes it, padded with ``=``."""
-    packed = _pack(text, _BASE64)
+    bits = "".join(_codes(text))
+    # At least one bit more, always: so does the original.
+    bits += "0" * (_CHARACTER_BITS - len(bits) % _CHARACTER_BITS)
+    sixes = [bits[at : at + _CHARACTER_BITS] for at in range(0, len(bits), _CHARACTER_BITS)]
+    packed = "".join([_ALPHABET[int(six, 2)] for six in sixes])
     return packed + "=" * (-len(packed) % 4)
 
 
 def decompress_from_base64(packed: str, *, longest: int = LONGEST) -> str:
     """Return the text in a value of ``LZString.compressToBase64``; raises `ValueError` when it is none."""
-    return _unpack(packed.replace(" ", "+"), _BASE64, "=", longest)
-
-
-def compress_to_uri_component(text: str) -> str:
-    """Return `text` as ``LZString.compressToEncodedURIComponent`` writes it."""
-    return _pack(text, _URI)
-
-
-def decompress_from_uri_component(packed: str, *, longest: int = LONGEST) -> str:
-    """Return the text in a value of ``compressToEncodedURIComponent``; raises `ValueError` when it is none."""
-    return _unpack(packed.replace(" ", "+"), _URI, "$", longest)
+    # A plus sign that was decoded as a blank on the way is still one.
+    packed = packed.replace(" ", "+").strip().rstrip("=")
+    # No unit needs as many bits as seven characters have.
+    if len(packed) > 7 * (longest + 1):
+        raise ValueError(f"a compressed text of {len(packed)} characters is too long")
+    values = {character: f"{value:06b}" for value, character in enumerate(_ALPHABET)}
+    try:
+        bits = "".join([values[character] for character in packed])
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]!r} is not in the alphabet of a compressed text") from None
+    units: list[str] = []
+    length = 0
+    for phrase in _phrases(bits):
+        length += len(phrase)
+        if length > longest:
+            raise ValueError(f"a compressed text that stands for more than {longest} characters")
+        units.append(phrase)
+    return "".join(units).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 class _Width:
@@ -53,13 +63,6 @@ class _Width:
         if not self._left:
             self._left = 1 << self.bits
             self.bits += 1
-
-
-def _pack(text: str, alphabet: str) -> str:
-    bits = "".join(_codes(text))
-    # At least one bit more, always: so does the original.
-    bits += "0" * (_CHARACTER_BITS - len(bits) % _CHARACTER_BITS)
-    return "".join([alphabet[int(bits[at : at + _CHARACTER_BITS], 2)] for at in range(0, len(bits), _CHARACTER_BITS)])
 
 
 def _codes(text: str) -> Iterator[str]:
@@ -96,26 +99,6 @@ def _codes(text: str) -> Iterator[str]:
         yield code_of(phrase)
         width.spend()
     yield _bits(_END, width.bits)
-
-
-def _unpack(packed: str, alphabet: str, padding: str, longest: int) -> str:
-    packed = packed.strip().rstrip(padding)
-    # No unit needs as many bits as seven characters have.
-    if len(packed) > 7 * (longest + 1):
-        raise ValueError(f"a compressed text of {len(packed)} characters is too long")
-    values = {character: f"{value:06b}" for value, character in enumerate(alphabet)}
-    try:
-        bits = "".join([values[character] for character in packed])
-    except KeyError as error:
-        raise ValueError(f"{error.args[0]!r} is not in the alphabet of a compressed text") from None
-    units: list[str] = []
-    length = 0
-    for phrase in _phrases(bits):
-        length += len(phrase)
-        if length > longest:
-            raise ValueError(f"a compressed text that stands for more than {longest} characters")
-        units.append(phrase)
-    return "".join(units).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _phrases(bits: str) -> Iterator[str]:
