@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 import urllib.request
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 from _crawls import crawl, fetch
+from conftest import REPOSITORY
 from platforms_standins import guru
 from platforms_standins._server import StandInProcess
 
@@ -26,22 +29,33 @@ from outsourcing_spiders.storage.stored_rows import COLUMNS, Pair
 Scrapy = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-async def stored(
-    embedded_server: Any, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[StandInProcess, str]]:
-    """A small Guru, and a database with the first page of it."""
-    name = "test_diff"
+@asynccontextmanager
+async def stored_page(embedded_server: Any, name: str, folder: Path) -> AsyncIterator[tuple[StandInProcess, str]]:
+    """Give a small Guru, and a database of that name with the first page of it."""
     connection = await asyncpg.connect(normalize_url(embedded_server.url("postgres")))
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
     with guru.standin_process(projects=60, seed=3, ticking=False) as site:
         url = embedded_server.url(name)
-        done = await crawl(url, tmp_path_factory.mktemp("crawl"), spider=GuruSpider, base_url=site.base_url,
-                           max_pages="1")  # fmt: skip
+        done = await crawl(url, folder, spider=GuruSpider, base_url=site.base_url, max_pages="1")
         assert (done.reason, len(done.items)) == ("finished", 20)
         yield site, url
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def stored(
+    embedded_server: Any, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[StandInProcess, str]]:
+    """What most tests of this file look at."""
+    async with stored_page(embedded_server, "test_diff", tmp_path_factory.mktemp("crawl")) as site_and_url:
+        yield site_and_url
+
+
+def broken_page(site: StandInProcess) -> str:
+    """Return the first page as it is when the platform has renamed a class."""
+    with urllib.request.urlopen(f"{site.base_url}/d/jobs/") as answer:
+        return str(answer.read().decode().replace("jobRecord__budget", "jobRecord__pay"))
 
 
 async def fingerprint(url: str) -> list[dict[str, Any]]:
@@ -82,12 +96,29 @@ async def test_a_page_is_held_against_the_stored_rows(scrapy: Scrapy, stored: tu
     assert await fingerprint(url) == before
 
 
+async def test_the_sessions_in_the_readme_run(scrapy: Scrapy, embedded_server: Any, tmp_path: Path) -> None:
+    sessions = re.findall(
+        r"^\$ scrapy diff (.*)\n((?:.*\n)*?)```", (REPOSITORY / "README.md").read_text(), re.MULTILINE
+    )
+    assert len(sessions) == 2
+    async with stored_page(embedded_server, "test_diff_readme", tmp_path) as (site, url):
+        site.change("quote", project_id=site.state()["ids"][2], count=4)
+        site.change("add", n=2)
+        (tmp_path / "page.html").write_text(await asyncio.to_thread(broken_page, site))
+        for code, (arguments, shown) in enumerate(sessions):
+            there = arguments.split("base_url=")[1]
+            typed = arguments.replace("page.html", str(tmp_path / "page.html")).replace(there, site.base_url)
+            ended = scrapy("diff", *typed.split(), "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
+            assert (ended.returncode, ended.stderr) == (code, "")
+            lines, wanted = ended.stdout.splitlines(), shown.replace(there, site.base_url).splitlines()
+            until = wanted.index("  …") if "  …" in wanted else len(wanted)
+            assert lines[:until] == wanted[:until]
+            assert lines[-1] == wanted[-1]
+
+
 def test_a_broken_layout_is_told_first(scrapy: Scrapy, stored: tuple[StandInProcess, str], tmp_path: Path) -> None:
     site, url = stored
-    with urllib.request.urlopen(f"{site.base_url}/d/jobs/") as answer:
-        page = answer.read().decode()
-    page = page.replace("jobRecord__budget", "jobRecord__pay")
-    (file := tmp_path / "page.html").write_text(page)
+    (file := tmp_path / "page.html").write_text(broken_page(site))
     ended = scrapy("diff", "guru", str(file), "-a", f"base_url={site.base_url}", DATABASE_URL=url)
     assert ended.returncode == 1
     lines = ended.stdout.splitlines()
