@@ -62,6 +62,9 @@ class Health:
         """Make the extension, where anything is stored."""
         if not crawler.settings.getbool("STORAGE_ENABLED"):
             raise NotConfigured("STORAGE_ENABLED is off")
+        # Not when the crawl ends: the egg that it runs from may be deleted by then.
+        import outsourcing_spiders.storage.health  # noqa: F401
+
         extension = cls(crawler)
         crawler.signals.connect(extension._on_answer, signal=signals.response_received)
         return extension

@@ -35,7 +35,7 @@ from scrapy_playwright.handler import HTTP11DownloadHandler, ScrapyPlaywrightDow
 
 from outsourcing_spiders.middlewares.browser_page import BrowserPage
 from outsourcing_spiders.middlewares.browser_start import TRACKERS, BrowserFinder
-from outsourcing_spiders.middlewares.outcomes import refuse
+from outsourcing_spiders.middlewares.outcomes import GivenUp, refuse
 from outsourcing_spiders.middlewares.permission import live_host, missing_permission, permitted_platforms
 from outsourcing_spiders.middlewares.rendering import Addresses, Limits, Rules, read_rendering
 from outsourcing_spiders.outcomes import Outcome, PermissionRequired
@@ -131,7 +131,7 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
                     raise DownloadTimeoutError(f"Rendering {request.url} took longer than {limit:g} s")
                 if stop is not None and loop.time() >= stop:
                     self.stats.inc_value("outsourcing/rendering/given_up")
-                    raise IgnoreRequest(f"The crawl ended before {request.url} was rendered")
+                    raise GivenUp(f"the crawl was told to stop before {request.url} was rendered")
                 await asyncio.wait((work,), timeout=min(left, _LOOK_SECONDS))
         finally:
             work.cancel()
@@ -192,6 +192,8 @@ class BrowserHandler(ScrapyPlaywrightDownloadHandler):  # type: ignore[misc] # i
         for is_last in (False, True):
             if self._launching is None:
                 self._launching = self._later(self._launch_once())
+                # Whoever waited for it may be gone when it fails.
+                self._launching.add_done_callback(lambda done: done.cancelled() or done.exception())
             # The browser is for all who wait: one of them running out of time must not stop it half-way.
             await asyncio.shield(self._launching)
             try:

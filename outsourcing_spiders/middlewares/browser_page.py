@@ -40,6 +40,7 @@ _STATE = "indexeddb,cache_storage,file_systems,shared_storage,storage_buckets"
 # How long a page that was read may wait for the next one before it is left: leaving costs a fifth of a page.
 _REST_SECONDS, _LEAVE_SECONDS = 0.1, 2.0
 _CLOSE_SECONDS = 1.0
+_NOT_MODIFIED = 304
 _ENDED_BY_NAVIGATION = ("context was destroyed", "Cannot find context", "navigated or closed", "Cannot find default")
 
 # What a page left in the tab would change what the next one shows. Cookies stay, as they do in a browser.
@@ -155,8 +156,10 @@ class BrowserPage:
         except PlaywrightError as error:
             if visit.refused.done():
                 raise visit.refused.result() from None
-            if "ERR_HTTP_RESPONSE_CODE_FAILURE" in error.message and visit.answers:
-                # An error status without a body: the browser would show a page of its own making.
+            # An error status without a body: the browser would show a page of its own making. Nor does it show
+            # anything for "not modified", which the request's own headers brought about.
+            is_bodiless = "ERR_HTTP_RESPONSE_CODE_FAILURE" in error.message
+            if visit.answers and (is_bodiless or visit.answers[-1].status == _NOT_MODIFIED):
                 return self._respond(visit, visit.answers[-1], "", started)
             is_aborted = "ERR_ABORTED" in error.message and not self._failed and _is_no_page(visit.answers)
             if is_aborted or "Download is starting" in error.message:

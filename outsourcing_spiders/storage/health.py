@@ -100,7 +100,8 @@ async def review(connection: AsyncConnection, run_id: int, keep_page: KeepPage) 
     ]
     for subject, old in sorted(still_so.items()):
         before = await _before(connection, kind, old.since_run_id)
-        words = is_back(subject, run, past(subject, before)) if before else ""
+        since = [other for other in recent if other.id >= old.since_run_id]
+        words = is_back(subject, run, past(subject, before), since) if before else ""
         if words is None:
             continue
         # Over for one, it is over for all; where it is not, it will be found, and told, anew.

@@ -27,7 +27,7 @@ RECENT = 20
 FEWEST_RUNS, _FEWEST_PAST_ROWS, _FEWEST_ROWS = 3, 50, 10
 """Before there are so many earlier crawls, rows in them and rows in this one, nothing is said of a share."""
 _SMALLEST_RUN = 5
-"""Rows of an earlier crawl that say anything about its shares."""
+"""Rows of an earlier crawl, or of several together, that say anything about its shares."""
 _DEPTH = 5
 """Crawls of a listing read the same part of it when none has so many times the rows of the other."""
 _CHANCE, _BACK_CHANCE = 1e-6, 1e-3
@@ -111,8 +111,11 @@ def judge(run: Run, past: Past) -> list[Finding]:
     return told
 
 
-def is_back(subject: str, run: Run, past: Sequence[Run]) -> str | None:
-    """Say in words that `subject` is again as it was in `past`; ``None`` when it is not, or cannot be told."""
+def is_back(subject: str, run: Run, past: Sequence[Run], since: Sequence[Run] = ()) -> str | None:
+    """Say in words that `subject` is again as it was in `past`; ``None`` when it is not, or cannot be told.
+
+    `since` are the crawls between, newest first, which were not as in `past`.
+    """
     if subject == "reason":
         return f"it ends as {run.reason} again" if run.reason in SUCCESS else None
     if subject == "rejected":
@@ -129,16 +132,16 @@ def is_back(subject: str, run: Run, past: Sequence[Run]) -> str | None:
             return f"as many rows as usual: {run.scraped:,}" if value >= 0.7 * usual else None
         return f"as fast as usual: {_seconds(value)} a request" if value <= 1.5 * usual else None
     name = subject.partition(":")[2]
-    told = [part for part in PARTS if _shares(run, part).rows >= _FEWEST_ROWS and _pairs(part, name, past)]
-    for part in told:
-        here = _shares(run, part)
-        filled = here.filled.get(name, 0)
-        if not filled or _is_low(filled, here.rows, _pairs(part, name, past), drop=_ACCEPTED_DROP, back=True):
+    told: list[tuple[int, int]] = []
+    for part in PARTS:
+        pairs = _pairs(part, name, past)
+        filled, rows = _total(_with_enough(run, part, since), part, name)
+        if not _shares(run, part).rows or rows < _FEWEST_ROWS or not pairs:
+            continue
+        if not filled or _is_low(filled, rows, pairs, drop=_ACCEPTED_DROP, back=True):
             return None
-    if not told:
-        return None
-    here = _shares(run, told[0])
-    return f"`{name}` is back: in {here.filled[name]:,} of {here.rows:,} rows"
+        told.append((filled, rows))
+    return f"`{name}` is back: in {told[0][0]:,} of {told[0][1]:,} rows" if told else None
 
 
 def brief(kind: str, subject: str) -> str:
@@ -158,42 +161,60 @@ def brief(kind: str, subject: str) -> str:
 
 
 def _field(run: Run, name: str, past: Sequence[Run]) -> Finding | None:
-    for part in PARTS:
-        if _shares(run, part).rows >= _FEWEST_ROWS and (finding := _field_of(run, part, name, past)):
-            return finding
-    return None
+    return next((finding for part in PARTS if (finding := _field_of(run, part, name, past))), None)
 
 
 def _field_of(run: Run, part: str, name: str, past: Sequence[Run]) -> Finding | None:
-    here = _shares(run, part)
-    filled = here.filled.get(name, 0)
-    first = run
+    if not _shares(run, part).rows:
+        return None
     # What the listing tells of other projects, it told of these: their own pages only came with it.
     read_from = LISTED if any(old.listed.filled.get(name) for old in past) else part
-    if not filled:
+    if _shares(run, part).filled.get(name, 0):
+        here = _with_enough(run, part, past)
+        first, past = here[-1], past[len(here) - 1 :]
+    else:
         # Crawls too small to tell may have been without it, too.
-        without = 0
-        for old in past:
-            if _shares(old, part).filled.get(name, 0):
-                break
-            if _shares(old, part).rows:
-                first = old
-            without += 1
+        without = next((at for at, old in enumerate(past) if _shares(old, part).filled.get(name, 0)), len(past))
+        here = _with_enough(run, part, past[:without])
+        first = next((old for old in reversed(past[:without]) if _shares(old, part).rows), run)
         past = past[without:]
+    filled, rows = _total(here, part, name)
     # The newest rows of a listing differ from all of it: fewer bids, more open dates.
     alike = past if part == DETAILED else [old for old in past if _same_depth(run, old)]
     pairs = _pairs(part, name, alike)
-    if not _is_low(filled, here.rows, pairs, drop=_DROP):
+    if rows < _FEWEST_ROWS or not _is_low(filled, rows, pairs, drop=_DROP):
         return None
     where = "projects' own pages" if read_from == DETAILED else ""
-    told = f"in {filled:,} of {here.rows:,} rows"
+    crawls = sum(1 for each in here if _shares(each, part).rows)
+    told = f"in {filled:,} of {rows:,} rows{f' of {crawls} crawls' if crawls > 1 else ''}"
     before = f"before in {_percent(sum(k for k, _ in pairs), sum(n for _, n in pairs))}"
     if not filled:
         words = f"`{name}` vanished{where and f' from the {where}'}: {told}, {before}"
         return Finding(f"field:{name}", "vanished", words, first.started_at, first.id, read_from)
     words = f"`{name}` is missing more often{where and f' on the {where}'}: {told} "
-    words += f"({_percent(filled, here.rows)}), {before}"
-    return Finding(f"field:{name}", "fell", words, run.started_at, run.id, read_from)
+    words += f"({_percent(filled, rows)}), {before}"
+    return Finding(f"field:{name}", "fell", words, first.started_at, first.id, read_from)
+
+
+def _with_enough(run: Run, part: str, past: Iterable[Run]) -> list[Run]:
+    """Return the crawl, and of those before it as many as it takes for a share to be told, newest first.
+
+    A project's own page is read once, a few a crawl: no crawl alone would ever say that its layout broke. Of the
+    listing each crawl reads the same rows again, and more crawls tell no more.
+    """
+    taken, rows = [run], _shares(run, part).rows
+    if part == DETAILED:
+        for old in past:
+            if rows >= _FEWEST_ROWS:
+                break
+            taken.append(old)
+            rows += _shares(old, part).rows
+    return taken
+
+
+def _total(runs: Iterable[Run], part: str, name: str) -> tuple[int, int]:
+    shares = [_shares(run, part) for run in runs]
+    return sum(each.filled.get(name, 0) for each in shares), sum(each.rows for each in shares)
 
 
 def _names(past: Iterable[Run]) -> list[str]:
@@ -208,8 +229,17 @@ def _shares(run: Run, part: str) -> Shares:
 
 
 def _pairs(part: str, name: str, past: Iterable[Run]) -> list[tuple[int, int]]:
-    shares = [_shares(run, part) for run in past]
-    return [(each.filled.get(name, 0), each.rows) for each in shares if each.rows >= _SMALLEST_RUN][:RECENT]
+    pairs: list[tuple[int, int]] = []
+    filled = rows = 0
+    for shares in (_shares(run, part) for run in past):
+        # Small crawls of projects' own pages say together what a larger one does alone.
+        if part == LISTED:
+            filled = rows = 0
+        filled, rows = filled + shares.filled.get(name, 0), rows + shares.rows
+        if rows >= _SMALLEST_RUN:
+            pairs.append((filled, rows))
+            filled = rows = 0
+    return pairs[:RECENT]
 
 
 def _same_depth(run: Run, other: Run) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, scrapy_environment
+from platforms_standins import freelancer
 
 from outsourcing_spiders import settings as ours
 
@@ -53,6 +54,36 @@ def test_nothing_needless_is_loaded(arguments: list[str], needless: tuple[str, .
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout
     assert [line for line in ended.stderr.splitlines() if line.startswith("loaded: ")] == ["loaded: "]
+
+
+_CRAWL = """
+import atexit, sys
+from pydispatch import dispatcher
+from scrapy import signals
+from scrapy.cmdline import execute
+early = []
+def note():
+    early[:] = early or sys.modules
+dispatcher.connect(note, signal=signals.response_received)
+def tell():
+    late = sorted(name for name in set(sys.modules) - set(early) if name.startswith("outsourcing_spiders"))
+    sys.stderr.write(f"late: {' '.join(late) if early else 'no answer came'}\\n")
+atexit.register(tell)
+execute(["scrapy", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
+def test_a_crawl_loads_nothing_of_its_own_at_its_end(database_url: str, tmp_path: Path) -> None:
+    """The egg that it runs from may be deleted by then."""
+    with freelancer.standin_process(projects=20, seed=1) as site:
+        ended = subprocess.run(
+            [sys.executable, "-c", _CRAWL, "crawl", "freelancer", "-a", f"base_url={site.base_url}"], cwd=REPOSITORY,
+            env=scrapy_environment(tmp_path) | {"DATABASE_URL": database_url}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.splitlines()[-1] == "late: "
 
 
 @pytest.mark.parametrize("file", sorted((PACKAGE / "commands").glob("*.py")), ids=lambda file: file.stem)

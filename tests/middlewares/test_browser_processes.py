@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -102,6 +103,24 @@ async def test_one_signal_ends_it_in_time_and_leaves_no_process(scripted: Script
         assert time.monotonic() - asked < 5
         assert any(is_browser(command) for command in found.values())
         assert not [command for pid, command in found.items() if is_alive(pid)]
+        await crawl.read()
+    # Nothing is wrong with the platform: such a crawl must not tell so.
+    errors = {told.get("error") for told in crawl.told.values()} - {None}
+    assert errors == {"GivenUp"}
+
+
+async def test_one_signal_ends_the_wait_for_a_browser_that_says_nothing(scripted: ScriptedListing) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = "http://{}:{}".format(*silent.getsockname())
+        async with crawling([ask(f"{scripted.base_url}/list/1", "1")], PLAYWRIGHT_CDP_URL=url) as crawl:
+            async with asyncio.timeout(30):
+                connection, _ = await asyncio.to_thread(silent.accept)
+            asked = time.monotonic()
+            crawl.process.terminate()
+            await crawl.process.wait()
+            assert time.monotonic() - asked < 5
+            connection.close()
+    assert "Traceback" not in crawl.log
 
 
 async def test_a_killed_crawl_leaves_no_process(scripted: ScriptedListing) -> None:

@@ -128,6 +128,35 @@ def test_what_only_own_pages_tell_is_seen_on_those() -> None:
     assert (finding.words.partition(":")[0], finding.part) == ("`title` vanished", "listed")
 
 
+def test_a_few_own_pages_a_crawl_say_it_together() -> None:
+    """A listing that is looked at often shows a few new projects each time."""
+    good, broken = {"title": 3, "work_mode": 3}, {"title": 3}
+    before = past(30, rows=0, detailed=3, own=good, scraped=0)
+    told: dict[int, Any] = {}
+    for number in range(100, 108):
+        # Every second one shows no new project at all.
+        now = run(number, rows=0, detailed=3, own=broken, scraped=0) if number % 2 else run(number, rows=0, scraped=0)
+        told[number] = [(finding.words, finding.since_run) for finding in judge(now, lambda _, seen=before: seen)]
+        before = [now, *before]
+    words = "`work_mode` vanished from the projects' own pages: in 0 of 12 rows of 4 crawls, before in 100 %"
+    assert told == {number: [] for number in range(100, 107)} | {107: [(words, 101)]}
+    since = [old for old in before if old.id >= 101]
+    for number in range(108, 112):
+        now = run(number, rows=0, detailed=3, own=good, scraped=0)
+        back = is_back("field:work_mode", now, past(30, rows=0, detailed=3, own=good), since)
+        # The first ones share their rows with crawls that were without it.
+        assert back == ("`work_mode` is back: in 12 of 12 rows" if number == 111 else None)
+        since = [now, *since]
+
+
+def test_a_few_own_pages_a_crawl_say_together_that_it_fell() -> None:
+    before = past(30, rows=0, detailed=5, own={"work_mode": 5}, scraped=0)
+    first, second = (run(number, rows=0, detailed=5, own={"work_mode": 1}, scraped=0) for number in (100, 101))
+    assert found(first, before) == []
+    words = "`work_mode` is missing more often on the projects' own pages: in 2 of 10 rows of 2 crawls (20 %)"
+    assert found(second, [first, *before]) == [f"{words}, before in 100 %"]
+
+
 def test_no_false_alarm_in_thousands_of_crawls_that_are_as_ever() -> None:
     rng = random.Random(7)
 
@@ -140,6 +169,11 @@ def test_no_false_alarm_in_thousands_of_crawls_that_are_as_ever() -> None:
         share, firmness = rng.choice((0.05, 0.3, 0.6, 0.9, 0.98)), rng.choice((60, 1_000))
         crawls = [rng.choice((10, 20, 40)) for _ in range(rng.choice((3, 6, 20)) + 1)]
         now, *before = [run(99, rows=rows, filled={"x": filled(share, rows, firmness)}, scraped=0) for rows in crawls]
+        alarms += bool(found(now, before))
+        pages = [rng.randint(0, 6) for _ in range(60)]
+        now, *before = [
+            run(99, rows=0, detailed=rows, own={"x": filled(share, rows, firmness)}, scraped=0) for rows in pages
+        ]
         alarms += bool(found(now, before))
     assert alarms == 0
 
