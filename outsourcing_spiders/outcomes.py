@@ -138,8 +138,11 @@ _ADVICE = {
 def judge(reason: str | None, outcome: object, stats: Mapping[str, Any]) -> str | None:
     """Return what was wrong with a crawl, in a sentence; ``None`` when nothing was.
 
-    `reason` is why it ended (``None``: nobody knows), `outcome` the `Outcome` that came with it, `stats` Scrapy's.
+    `reason` is why it ended (``None``: nobody knows), `outcome` the `Outcome` that came with it, or what was raised
+    instead while the crawl was set up, `stats` Scrapy's.
     """
+    if isinstance(outcome, BaseException) and not isinstance(outcome, Outcome):
+        return f"could not be started: {type(outcome).__name__}: {outcome}"
     if reason not in _SET_BY_USER and (reason not in list(CloseReason) or not CloseReason(reason).is_success):
         said = outcome if isinstance(outcome, Outcome) else _ADVICE.get(reason, "see the log")
         return f"{(reason or 'aborted').replace('_', ' ')}: {said}"

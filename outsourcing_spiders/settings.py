@@ -45,7 +45,7 @@ RATE_LIMIT_PAUSE = 5.0
 RATE_LIMIT_RETRIES = 5
 """How many refusals in a row are waited out before the crawl ends."""
 RATE_LIMIT_LONGEST_WAIT = 900.0
-"""Seconds of rest that a host may ask for before the crawl ends instead of waiting."""
+"""Seconds of rest that a host may ask for, in any answer, before the crawl ends instead of waiting."""
 
 # A browser, for the spiders that need one; read by middlewares.browser.
 PLAYWRIGHT_CDP_URL = os.environ.get("PLAYWRIGHT_CDP_URL", "")
@@ -170,8 +170,9 @@ globals().update({name: value for name, value in os.environ.items() if name.star
 
 # One signal ends a crawl within seconds. Scrapy's default waits for all downloads that are under way.
 DOWNLOADER = "outsourcing_spiders.extensions.prompt_stop.StoppableDownloader"
-STOP_GRACE = 2.0
-"""Seconds that downloads and the database have left when the crawl is told to stop; read by extensions.prompt_stop."""
+STOP_GRACE = os.environ.get("STOP_GRACE") or 2.0
+"""Seconds that downloads and the database have left when the crawl is told to stop; the end of the run has half as long
+again. Read by extensions.prompt_stop."""
 
 # A server on which crawls run by themselves; read by administration.deployment_schedule.
 CRAWL_SCHEDULE = os.environ.get("CRAWL_SCHEDULE") or "freelancer=10m peopleperhour=30m guru=30m freemoa=30m"

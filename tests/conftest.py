@@ -216,7 +216,7 @@ def scrapy_environment(data_folder: Path) -> dict[str, str]:
     """Return the environment for ``scrapy``: this machine's, without the settings of whoever runs the tests."""
     ours = (
         "DATABASE_URL", "FREELANCER_TOKEN", "CRAWLER_CONTACT", "CRAWL_SCHEDULE", "HEALTH_ACTIONS",
-        "PERMITTED_PLATFORMS", "PLAYWRIGHT_CDP_URL",
+        "PERMITTED_PLATFORMS", "PLAYWRIGHT_CDP_URL", "STOP_GRACE",
     )  # fmt: skip
     families = ("SCRAPY", "UPWORK_", "METRICS_", "SPIDERMON_")
     kept = {

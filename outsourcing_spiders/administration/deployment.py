@@ -23,10 +23,13 @@ from outsourcing_spiders.administration.deployment_schedule import (
     WrongSchedule,
     schedule,
 )
+from outsourcing_spiders.administration.deployment_units import KEPT, MODES, WrongUnit, systemd_files
 
 logger = logging.getLogger(__name__)
 
-PARTS = ("scrapyd", "database", "crawls")
+USUAL_PARTS = ("scrapyd", "database", "crawls")
+"""What ``health`` looks at when nothing is named."""
+PARTS = (*USUAL_PARTS, "schedule")
 """What ``health`` can look at."""
 _LOOK_SECONDS = 15.0
 _HOMES = ("/home/", "/root/", "/run/user/")
@@ -42,7 +45,7 @@ def run(settings: BaseSettings, opts: argparse.Namespace) -> int:
     }
     try:
         return commands[opts.part](settings, opts)
-    except (WrongSchedule, ScrapydError) as error:
+    except (WrongSchedule, WrongUnit, ScrapydError) as error:
         return _failed(str(error))
     except OSError as error:
         return _failed(f"{error.filename or 'this system'}: {error.strerror or error}")
@@ -52,14 +55,14 @@ def _health(settings: BaseSettings, opts: argparse.Namespace) -> int:
     # Loads the drivers of the database, which the others can do without.
     from outsourcing_spiders.administration.deployment_health import Health, look_at_database, look_at_scrapyd
 
-    parts = opts.parts or PARTS
+    parts = {*(opts.parts or USUAL_PARTS)}
     health = Health()
     if "scrapyd" in parts:
         look_at_scrapyd(health, Scrapyd(settings))
-    if "database" in parts or "crawls" in parts:
+    if parts - {"scrapyd"}:
         url, root = str(settings.get("DATABASE_URL") or ""), Path(settings["EMBEDDED_POSTGRES_FOLDER"])
-        pauses = (lambda: _pauses(settings)) if "crawls" in parts else None
-        asyncio.run(look_at_database(health, url, root, pauses))
+        pauses = (lambda: _pauses(settings)) if parts & {"crawls", "schedule"} else None
+        asyncio.run(look_at_database(health, url, root, pauses, results="crawls" in parts))
     sys.stdout.write(f"{health}\n")
     return 1 if health.bad else 0
 
@@ -85,12 +88,10 @@ def _scrapyd(settings: BaseSettings, opts: argparse.Namespace) -> int:
         if not value:
             return _failed(f"set {name}: without it, whoever reaches Scrapyd can run programs here.")
     # No file with its process number: this folder may be one that nobody writes to.
-    return run_with_children((sys.executable, "-m", "scrapyd", "--pidfile="), os.environ | login)
+    return run_with_children([sys.executable, "-m", "scrapyd", "--pidfile="], os.environ | login)
 
 
 def _systemd(settings: BaseSettings, opts: argparse.Namespace) -> int:
-    from outsourcing_spiders.administration.deployment_units import KEPT, systemd_files
-
     program = opts.program or str(Path(sys.executable).with_name("scrapy"))
     if program.startswith(_HOMES):
         return _failed(f"{program} is in a home folder, which services do not see: install into another, such as /srv.")
@@ -100,7 +101,7 @@ def _systemd(settings: BaseSettings, opts: argparse.Namespace) -> int:
         if name in KEPT and path.exists():
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600 if path.name == "environment" else 0o644)
+        path.touch(mode=MODES.get(name, 0o644))
         path.write_text(content)
         written += 1
     sys.stdout.write(f"{written} files written to {root.resolve()}.\n")

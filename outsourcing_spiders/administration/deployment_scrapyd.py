@@ -5,51 +5,61 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_SI_KERNEL = 0x80  # asm-generic/siginfo.h
+_WAITED_FOR = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
-def run_with_children(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run `command` to its end, then end all that it started, and return its exit code. Linux only.
+def run_with_children(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run `command`, whose first word is a path, to its end, then end all that it started. Linux only.
 
-    SIGTERM is for the command; when it has ended, each process that it left gets one, too, once. How long that may
-    take is for the service manager to say. This process also buries the dead, as the first one of a container must.
+    SIGTERM and SIGINT are for the command, as SIGTERM; when it has ended, each process that it left gets one, too,
+    once. How long that may take is for the service manager to say. This process also buries the dead, as the first
+    one of a container must.
+
+    Returns the command's exit code: 0 when a signal ended it as it was told, and 128 more than the signal's number
+    when one did that nobody had passed on.
     """
     _adopt_orphans()
-    process = subprocess.Popen(command, env=environment)  # noqa: S603 - ours
-    interrupted = False
-
-    def pass_on(number: int, _: FrameType | None) -> None:
-        nonlocal interrupted
-        # Ctrl-C goes to the whole process group already, and a second signal would be a harder one.
-        interrupted = interrupted or number == signal.SIGINT
-        if number == signal.SIGTERM:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, pass_on)
+    # Kept until they are asked for, from here on; the command gets them as ever.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
+    process = os.posix_spawn(command[0], command, environment, setsigmask=(), setsigdef=(signal.SIGPIPE,))
+    told_to_stop = everyone_has_it = False
     told: set[int] = set()
     code: int | None = None
     while True:
         try:
-            ended, status = os.waitpid(-1, 0)
+            while (dead := os.waitpid(-1, os.WNOHANG))[0]:
+                if dead[0] == process:
+                    code = os.waitstatus_to_exitcode(dead[1])
         except ChildProcessError:
-            return code if code is not None else 1
-        if ended == process.pid:
-            code = os.waitstatus_to_exitcode(status)
-            process.returncode = code
-        if code is not None and not interrupted:
+            break
+        if code is not None and not everyone_has_it:
             for child in _children() - told:
                 told.add(child)
-                with suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGTERM)
+                _tell(child)
+        received = signal.sigwaitinfo(_WAITED_FOR)
+        if received.si_signo != signal.SIGCHLD:
+            told_to_stop = True
+            # Ctrl-C comes from the terminal, to the whole process group, and a second signal would be a harder one.
+            everyone_has_it = received.si_signo == signal.SIGINT and received.si_code == _SI_KERNEL
+            if code is None and not everyone_has_it:
+                _tell(process)
+    if code is None:
+        return 1
+    if told_to_stop and code in (-signal.SIGTERM, -signal.SIGINT):
+        return 0
+    return code if code >= 0 else 128 - code
+
+
+def _tell(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGTERM)
 
 
 def _adopt_orphans() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import shlex
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.resources import files
@@ -25,24 +27,40 @@ _PLACES = {
     "outsourcing-health.service": _UNITS,
     "outsourcing-health.timer": _UNITS,
     "journald@outsourcing.conf": "etc/systemd",
+    "outsourcing-scrapy": "usr/local/sbin",
 }
 KEPT = (f"{_OURS}/environment", f"{_OURS}/scrapy.cfg")
 """Files that an operator edits: they are not written again."""
+MODES = {f"{_OURS}/environment": 0o600, "usr/local/sbin/outsourcing-scrapy": 0o755}
+"""Permissions of files that are not just for everybody to read."""
+_PROGRAM = re.compile(r"/[^\s\"'\\]+")
+_USER = re.compile(r"\w[\w.-]*", re.ASCII)
+
+
+class WrongUnit(ValueError):
+    """A unit would not run, or not as it should; the message is one sentence."""
 
 
 class Grace(NamedTuple):
     """Seconds that a service has left when it is told to stop, and what they are for."""
 
     seconds: int
+    downloads: float
     reason: str
 
 
 def stop_grace(settings: BaseSettings) -> Grace:
-    """Return how long crawls may take to stop: ``STOP_GRACE``, and what closing takes at worst."""
-    downloads = settings.getfloat("STOP_GRACE")
+    """Return how long crawls may take to stop: ``STOP_GRACE``, and what closing takes at worst; raises `WrongUnit`."""
+    try:
+        downloads = settings.getfloat("STOP_GRACE")
+    except ValueError:
+        downloads = math.nan
+    if not 0 <= downloads < math.inf:
+        raise WrongUnit(f"STOP_GRACE must be a number of seconds, 0 or more, not {settings['STOP_GRACE']!r}.")
     seconds = math.ceil(downloads + BROWSER_SECONDS + DATABASE_SECONDS + _SPARE_SECONDS)
     return Grace(
         seconds,
+        downloads,
         f"{downloads:g} s for downloads and rows (STOP_GRACE), {BROWSER_SECONDS:g} s for the browser, "
         f"{DATABASE_SECONDS:g} s for a database that does not answer, and {_SPARE_SECONDS:g} s to spare.",
     )
@@ -51,11 +69,20 @@ def stop_grace(settings: BaseSettings) -> Grace:
 def systemd_files(
     settings: BaseSettings, pauses: Mapping[str, timedelta], *, program: str, user: str
 ) -> dict[str, str]:
-    """Return the files of a server by their path from its root; a timer for each platform of `pauses`."""
+    """Return the files of a server by their path from its root; a timer for each platform of `pauses`.
+
+    `program` is the path of ``scrapy`` there. Raises `WrongUnit`.
+    """
+    if not _PROGRAM.fullmatch(program):
+        raise WrongUnit(f"--program must be a path from / on, without blanks, quotes and backslashes, not {program!r}.")
+    if not _USER.fullmatch(user):
+        raise WrongUnit(f"--user must be the name of a user, not {user!r}.")
     grace = stop_grace(settings)
     values = {
-        "program": program,
+        "program": program.replace("%", "%%"),
+        "program_in_shell": shlex.quote(program),
         "user": user,
+        "stop_grace": f"{grace.downloads:g}",
         "grace": str(grace.seconds),
         "grace_reason": grace.reason,
         "schedule": " ".join(f"{platform}={_short(pause)}" for platform, pause in pauses.items()),

@@ -92,6 +92,7 @@ class Command(check.Command):
         began = time.monotonic()
         failed = [self._not_imported(name, why, result) for name, why in sorted(broken.items())]
         failed += [self._fixtures_of(spidercls, result, opts) for spidercls in spiders]
+        failed += [] if args else self._without_spider(result)
         self._run_contracts(spiders, contracts, result, opts)
         result.printErrors()
         # Told above, field by field.
@@ -136,11 +137,27 @@ class Command(check.Command):
         return failed
 
     def _not_imported(self, name: str, why: str, result: check.TextTestResult) -> list[tuple[Any, str]]:
+        return self._failed(name, "import", f"cannot be imported: {why}", result)
+
+    def _without_spider(self, result: check.TextTestResult) -> list[list[tuple[Any, str]]]:
+        from outsourcing_spiders.debugging.contracts import folders_without_spider
+
+        assert self.crawler_process is not None
+        assert self.settings is not None
+        loader = self.crawler_process.spider_loader
+        found = folders_without_spider({*loader.list(), *getattr(loader, "broken", ())}, self.settings)
+        return [
+            self._failed(folder.name, "spider", f"{_plural(count, 'fixture')} in {folder}, and no such spider", result)
+            for folder, count in found
+        ]
+
+    def _failed(self, name: str, callback: str, why: str, result: check.TextTestResult) -> list[tuple[Any, str]]:
+        """Say, and count, what keeps a spider from being checked at all."""
         from outsourcing_spiders.debugging.contracts import Finding, FixtureCase
 
-        case = FixtureCase(Finding(spider=name, fixture="", callback="import"))
+        case = FixtureCase(Finding(spider=name, fixture="", callback=callback))
         result.startTest(case)
-        sys.stdout.write(f"{name}: cannot be imported: {why}\n")
+        sys.stdout.write(f"{name}: {why}\n")
         return [(case, why)]
 
     def _run_contracts(

@@ -1,8 +1,8 @@
 """`scrapy crawl`: say what starts, refuse what cannot work before anything is started, say how it ended.
 
 Exit codes: 0 for a success of `CloseReason` and for a bound that the user set (``CLOSESPIDER_ITEMCOUNT``,
-``_PAGECOUNT``, ``_TIMEOUT``); 2 for wrong arguments; 1 for everything else, errors of the spider or of single
-items in a crawl that went on to its end among them: what they cost is missing.
+``_PAGECOUNT``, ``_TIMEOUT``); 2 for wrong arguments, and settings that cannot be read; 1 for everything else, errors
+of the spider or of single items in a crawl that went on to its end among them: what they cost is missing.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from scrapy import Spider
 from scrapy.commands import crawl
 from scrapy.crawler import Crawler
+from scrapy.settings import BaseSettings, Settings
 
 from outsourcing_spiders.commands._options import complain
 from outsourcing_spiders.commands._preparation import prepare
@@ -25,13 +28,21 @@ from outsourcing_spiders.outcomes import Outcome, WrongArgument, judge
 
 logger = logging.getLogger(__name__)
 
+_WITH_FRACTIONS = ("DOWNLOAD_TIMEOUT", "DNS_TIMEOUT")
+"""Settings in seconds whose default is a whole number."""
+
 
 class Command(crawl.Command):
     """Run a spider; one sentence for each way in which that can fail."""
 
+    _unreadable: WrongArgument | None = None
+    """What is wrong with the settings."""
+
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Read the settings of the command line, then make the log fit for an operator."""
         super().process_options(args, opts)
+        assert self.settings is not None
+        self._unreadable = put_back_unreadable(self.settings)
         if not prepare(self.settings).get("LOG_FILE"):
             # The last line says it, once, with what to do; a log file keeps it where it happened.
             for name in ("middlewares.outcomes", "platforms.listing"):
@@ -43,6 +54,8 @@ class Command(crawl.Command):
             super().run(args, opts)
             return
         try:
+            if self._unreadable:
+                raise self._unreadable
             crawler = self._prepare(args[0], opts.spargs)
         except Outcome as error:
             self._fail(args[0], str(error), error, exitcode=2 if isinstance(error, WrongArgument) else 1)
@@ -130,6 +143,43 @@ class Command(crawl.Command):
         if isinstance(error, BaseException):
             logger.debug("What ended the crawl", exc_info=error)
         complain("crawl", name, complaint)
+
+
+def put_back_unreadable(settings: BaseSettings) -> WrongArgument | None:
+    """Give settings that cannot be read their defaults, so that there is a log to say it in; return what to say.
+
+    A number, and what is on or off, is told by the default.
+    """
+    defaults = Settings()
+    defaults.setmodule("outsourcing_spiders.settings", priority="project")
+    problem = None
+    for name, default in defaults.items():
+        wanted = _wanted(settings, name, default)
+        if wanted is not None:
+            problem = problem or WrongArgument(f"{name}={settings[name]!r} is no {wanted}")
+            settings.set(name, default, priority="cmdline")
+    return problem
+
+
+def _wanted(settings: BaseSettings, name: str, default: object) -> str | None:
+    """Return what a setting has to be and is not; ``None`` when nothing is wrong with it."""
+    value = settings[name]
+    if name == "LOG_LEVEL":
+        levels = logging.getLevelNamesMapping()
+        return None if value in levels or value in levels.values() else "level, such as DEBUG, INFO, WARNING or ERROR"
+    read: Callable[[str], float]
+    if isinstance(default, bool):
+        wanted, read = "switch (1 or 0)", settings.getbool
+    elif isinstance(default, int) and name not in _WITH_FRACTIONS:
+        wanted, read = "whole number", settings.getint
+    elif isinstance(default, (int, float)):
+        wanted, read = "number", settings.getfloat
+    else:
+        return None
+    try:
+        return None if isfinite(read(name)) else wanted
+    except (ArithmeticError, TypeError, ValueError):
+        return wanted
 
 
 def _raised_by(task: asyncio.Future[Any]) -> list[BaseException]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import NoReturn
 
-from scrapy.commands import ScrapyCommand, ScrapyHelpFormatter
+from scrapy.commands import ScrapyCommand
 from scrapy.utils.log import configure_logging
+
+from outsourcing_spiders.commands._subcommands import SubCommands
 
 
 class Command(ScrapyCommand):
@@ -39,20 +39,8 @@ class Command(ScrapyCommand):
 
         super().add_options(parser)
         self._parser = parser
-        commands = parser.add_subparsers(
-            dest="db_command", metavar="COMMAND", title="Commands", prog="scrapy db", parser_class=_Parser
-        )
-
-        def add(name: str, help_text: str, description: str = "") -> argparse.ArgumentParser:
-            return commands.add_parser(
-                name,
-                help=help_text,
-                description=description or f"{help_text}.",
-                epilog="Scrapy's global options (-s NAME=VALUE, -L LEVEL, ...) may follow, too.",
-                formatter_class=ScrapyHelpFormatter,
-                allow_abbrev=False,
-            )
-
+        self._commands = SubCommands("db", parser, dest="db_command")
+        add = self._commands.add
         status = add("status", "Say where the data is, how much there is, and what waits to be done")
         status.add_argument("--json", action="store_true", help="as one JSON object")
         psql = add("psql", "Open psql on the database; the embedded server runs as long as it is open")
@@ -68,12 +56,8 @@ class Command(ScrapyCommand):
         database_backup.add_restore_arguments(add("restore", "Fill the database from a backup", restore))
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Read Scrapy's global options behind the sub-command, too; exits for what nobody knows."""
-        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        super().add_options(parser)
-        _, unknown = parser.parse_known_args(args, opts)
-        if unknown:
-            _refuse(f"unknown argument {unknown[0]!r}; see: scrapy db {opts.db_command or ''} -h".replace("  ", " "))
+        """Read the sub-command and Scrapy's global options; exits for what nobody knows."""
+        self._commands.read(args, opts, super().add_options)
         args.clear()
         super().process_options(args, opts)
 
@@ -88,15 +72,3 @@ class Command(ScrapyCommand):
             self._parser.print_help()
         else:
             self.exitcode = run(self.settings, opts)
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        _refuse(f"{message}; see: {self.prog} -h")
-
-
-def _refuse(sentence: str) -> NoReturn:
-    sys.stderr.write(f"scrapy db: {sentence}\n")
-    sys.exit(2)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import NoReturn
 
-from scrapy.commands import ScrapyCommand, ScrapyHelpFormatter
+from scrapy.commands import ScrapyCommand
 from scrapy.utils.log import configure_logging
 
+from outsourcing_spiders.commands._subcommands import SubCommands, refuse
 from outsourcing_spiders.extensions.log_redaction import protect
 
 
@@ -38,24 +37,19 @@ class Command(ScrapyCommand):
         """Declare the sub-commands."""
         super().add_options(parser)
         self._parser = parser
-        commands = parser.add_subparsers(
-            dest="part", metavar="COMMAND", title="Commands", prog="scrapy deployment", parser_class=_Parser
-        )
-
-        def add(name: str, help_text: str, description: str) -> argparse.ArgumentParser:
-            return commands.add_parser(
-                name, help=help_text, description=description, formatter_class=ScrapyHelpFormatter, allow_abbrev=False,
-                epilog="Scrapy's global options (-s NAME=VALUE, -L LEVEL, ...) may follow, too.",
-            )  # fmt: skip
-
+        self._commands = SubCommands("deployment", parser, dest="part")
+        add = self._commands.add
         health = add(
             "health",
             "Say in one line whether it works; exit 0 or 1",
             "Look at Scrapyd (answers with SCRAPYD_USERNAME and SCRAPYD_PASSWORD at SCRAPYD_URL), the database "
             "(answers, has this code's schema) and the crawls (each platform of CRAWL_SCHEDULE was crawled within "
-            "three pauses), or at those that are named. Exit code 0: all is well; 1: it says what is not.",
+            "three pauses, and did not refuse), or at those that are named. 'schedule' is for what starts a container "
+            "again: that crawls come, whatever they find. Exit code 0: all is well; 1: it says what is not.",
         )
-        health.add_argument("parts", nargs="*", metavar="PART", help="scrapyd, database, crawls; default: all three")
+        health.add_argument(
+            "parts", nargs="*", metavar="PART", help="scrapyd, database, crawls (default: these), schedule"
+        )
         add(
             "schedule",
             "Let Scrapyd crawl the platforms again and again",
@@ -80,12 +74,8 @@ class Command(ScrapyCommand):
         systemd.add_argument("--program", metavar="FILE", help="scrapy on the server; default: the one that runs now")
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
-        """Read Scrapy's global options behind the sub-command, too; exits for what nobody knows."""
-        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        super().add_options(parser)
-        _, unknown = parser.parse_known_args(args, opts)
-        if unknown:
-            _refuse(f"unknown argument {unknown[0]!r}; see: scrapy deployment -h")
+        """Read the sub-command and Scrapy's global options; exits for what nobody knows."""
+        self._commands.read(args, opts, super().add_options)
         args.clear()
         super().process_options(args, opts)
 
@@ -99,19 +89,7 @@ class Command(ScrapyCommand):
             self._parser.print_help()
             return
         if opts.part == "health" and (unknown := set(opts.parts) - set(deployment.PARTS)):
-            _refuse(f"there is no part {min(unknown)!r}; it is one of {', '.join(deployment.PARTS)}")
+            refuse("deployment", f"there is no part {min(unknown)!r}; it is one of {', '.join(deployment.PARTS)}")
         if opts.part == "schedule" or (opts.part == "health" and (opts.loglevel or opts.logfile)):
             configure_logging(self.settings)
         self.exitcode = deployment.run(self.settings, opts)
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        _refuse(f"{message}; see: {self.prog} -h")
-
-
-def _refuse(sentence: str) -> NoReturn:
-    sys.stderr.write(f"scrapy deployment: {sentence}\n")
-    sys.exit(2)

@@ -16,6 +16,7 @@ from scrapy import Request, Spider
 from scrapy.commands import parse
 from scrapy.exceptions import DropItem, ScrapyDeprecationWarning, UsageError
 from scrapy.http import Response
+from scrapy.settings import BaseSettings
 
 from outsourcing_spiders.commands._preparation import (
     prepare,
@@ -28,6 +29,9 @@ from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
 logger = logging.getLogger(__name__)
+
+# The second are pages of single projects: a crawl can do without a few, one page alone cannot.
+_ERRORS = ("spider_exceptions/count", "outsourcing/details/misread")
 
 
 class Command(parse.Command):
@@ -114,15 +118,22 @@ class Command(parse.Command):
         if opts.depth > 0:
             self.start_parsing(address or own.base_url, opts)
             self.print_results(opts)
-            is_read = self.first_response and not self._unread and self.pcrawler.spider.outcome is None
+            is_read = (
+                self.first_response
+                and not self._unread
+                and self.pcrawler.spider.outcome is None
+                and not any(self.pcrawler.stats.get_value(name) for name in _ERRORS)
+            )
             self.exitcode = self.exitcode or int(not is_read)
         return True
 
     def _starting(self, spidercls: type[Spider], address: str | None, opts: argparse.Namespace) -> type[Spider]:
         """Return the spider, asking for this page alone, with all that has to be asked for before it."""
         from outsourcing_spiders.debugging.answers import is_first_page, request_for
+        from outsourcing_spiders.platforms.details import DetailsMiddleware
 
         command, begin = self, spidercls.start
+        exchanges = f"{DetailsMiddleware.__module__}.{DetailsMiddleware.__qualname__}"
 
         async def start(spider: Any) -> AsyncIterator[Any]:
             if command._saved is not None:
@@ -134,7 +145,14 @@ class Command(parse.Command):
                 async for first in begin(spider):
                     yield command._step(spider, first, instead, opts)
 
-        return type(spidercls.__name__, (spidercls,), {"start": start, "__doc__": spidercls.__doc__})
+        def update_settings(settings: BaseSettings) -> None:
+            spidercls.update_settings(settings)
+            # With -o items pass the middlewares, to be written: not to be exchanged for requests.
+            middlewares = settings.getdict("SPIDER_MIDDLEWARES") | {exchanges: None}
+            settings.set("SPIDER_MIDDLEWARES", middlewares, priority="spider")
+
+        members = {"start": start, "update_settings": staticmethod(update_settings), "__doc__": spidercls.__doc__}
+        return type(spidercls.__name__, (spidercls,), members)
 
     def _step(self, spider: Any, request: Request, address: str | None, opts: argparse.Namespace) -> Request:
         """Return a request on the way to the listing, or the one for the listing itself."""
@@ -175,10 +193,14 @@ class Command(parse.Command):
         if callback == spider.parse and not self._chosen:
             rows = [] if is_detail else rows_of(spider, response)[0]
             is_detail = is_detail or (not rows and is_detail_page(spider, response))
-            if is_detail:
-                callback, cb_kwargs = spider.parse_detail, {"item": deepcopy(listed)} if listed else {}
+            callback = spider.parse_detail if is_detail else callback
         elif getattr(spider, "parse_detail", None) == callback:
             is_detail = True
+        if is_detail:
+            # Where in a listing it stands is nothing that the page of a project is read with.
+            cb_kwargs = {name: value for name, value in (cb_kwargs or {}).items() if name != "place"}
+            if listed is not None:
+                cb_kwargs["item"] = deepcopy(listed)
         self._pages.append((response, listed, is_detail))
         return super().run_callback(response, callback, cb_kwargs)
 

@@ -25,6 +25,7 @@ from outsourcing_spiders.outcomes import Outcome, WrongArgument
 logger = logging.getLogger(__name__)
 
 _PATIENCE = 60.0
+_MOST_PATIENCE = 86_400.0
 
 
 class Command(shell.Command):
@@ -65,8 +66,9 @@ class Command(shell.Command):
         tolerate_broken_spiders(self.settings)
         super().process_options(args, opts)
         read_spider_arguments(opts)
-        if opts.timeout <= 0:
-            raise UsageError("--timeout takes a number of seconds above 0", print_help=False)
+        # Not even nan is between them.
+        if not 0 < opts.timeout <= _MOST_PATIENCE:
+            raise UsageError("--timeout takes a number of seconds above 0, a day at most", print_help=False)
         prepare(self.settings)
 
     def run(self, args: list[str], opts: argparse.Namespace) -> None:

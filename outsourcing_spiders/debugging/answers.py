@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from scrapy import Request, Spider
 from scrapy.http import Response, TextResponse
@@ -44,11 +44,18 @@ def source_of(text: str | None) -> tuple[Path | None, str | None]:
         return path, None
     if text and path.is_dir():
         raise WrongArgument(f"{text!r} is a folder; name a file in it")
-    host = text.partition("/")[0]
-    is_address = ("." in host or ":" in host or host == "localhost") and not text.startswith((".", "~"))
-    if not is_address or (host == text and path.suffix in _PAGES):
+    if not _begins_with_host(text):
         raise WrongArgument(f"{text!r} is neither a web address nor a file")
     return None, add_http_if_no_scheme(text)
+
+
+def absolute(text: str, page: Response | str) -> str:
+    """Return the address that `text` names for who looks at `page`: a whole one, or as the page's links have it."""
+    if _SCHEME.match(text):
+        return text
+    if _begins_with_host(text):
+        return add_http_if_no_scheme(text)
+    return urljoin(page, text) if isinstance(page, str) else page.urljoin(text)
 
 
 def spider_of_file(loader: SpiderLoaderProtocol, path: Path) -> str | None:
@@ -160,6 +167,12 @@ def is_detail_page(spider: Any, response: Response) -> bool:
     marker = spider.detail_marker
     texts = (marker,) if isinstance(marker, str) else marker or ()
     return response.status < 400 and any(text in response.text for text in texts)
+
+
+def _begins_with_host(text: str) -> bool:
+    host = text.partition("/")[0]
+    is_host = ("." in host or ":" in host or host == "localhost") and not text.startswith((".", "~", "?", "#"))
+    return is_host and not (host == text and host.endswith(_PAGES))
 
 
 def _is_ours(spider: Any, address: str) -> bool:

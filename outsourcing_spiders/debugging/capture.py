@@ -47,7 +47,7 @@ def capture(process: CrawlerProcessBase, name: str, source: str | None, opts: ar
 def _save(
     spidercls: type[ListingSpider[Any]], settings: Settings, files: fixtures.Files, page: OnePage, *, force: bool
 ) -> str | None:
-    clean = fixture.scrub_body(page.body, page.encoding, settings)
+    clean = fixture.scrub_body(page.body, page.encoding, settings, spidercls.private_keys)
     # Read from what is saved: the fixture must give the same again.
     meta = fixture.scrubbed(page.meta, settings)
     reading = fixtures.read(spidercls, settings, meta, clean)
@@ -79,7 +79,7 @@ def _save(
     for path, text in texts.items():
         path.write_bytes(text)
     report += _lines("wrote", [_shown(path) for path in texts], apart="\n            ")
-    report += _lines("check", ["names of people are not found by programs: look through the page"])
+    report += _lines("check", ["other names and telephone numbers are not found by programs: look through the page"])
     _say(report)
     return reading.problem
 

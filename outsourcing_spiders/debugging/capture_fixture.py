@@ -12,7 +12,7 @@ from scrapy.settings import Settings
 
 from outsourcing_spiders.debugging.fixtures import Meta, to_json
 from outsourcing_spiders.items import Project
-from outsourcing_spiders.parsing.redaction import redact, scrub_personal, secrets_of
+from outsourcing_spiders.parsing.redaction import PRIVATE, redact, scrub_personal, secrets_of
 
 _KEPT_HEADERS = ("Content-Type", "Date", "Link")
 _REMOVED = {
@@ -20,6 +20,7 @@ _REMOVED = {
     "e-mail address": re.compile(r"\[e-mail\]"),
     "telephone number": re.compile(r"\[phone\]"),
     "name": re.compile(r"\[name\]"),
+    "private value": re.compile(r"\[private\]"),
 }
 
 
@@ -43,17 +44,18 @@ def meta_of(response: Response, *, arguments: dict[str, str], date: str, item: P
     )
 
 
-def scrub(text: str, settings: Settings) -> str:
-    """Return a text without secrets, e-mail addresses and telephone numbers."""
-    return scrub_personal(redact(text, secrets_of({str(name): settings[name] for name in settings})))
+def scrub(text: str, settings: Settings, private_keys: tuple[str, ...] = ()) -> str:
+    """Return a text without secrets, e-mail addresses, telephone numbers and the values of private keys."""
+    return scrub_personal(redact(text, secrets_of({str(name): settings[name] for name in settings})), private_keys)
 
 
-def scrub_body(body: bytes, encoding: str, settings: Settings) -> bytes:
+def scrub_body(body: bytes, encoding: str, settings: Settings, private_keys: tuple[str, ...] = ()) -> bytes:
     """Return a page without them, otherwise byte for byte what it was."""
     text = body.decode(encoding, "surrogateescape")
-    clean = scrub(text, settings)
+    clean = scrub(text, settings, private_keys)
     if clean != text and _is_json(text) and not _is_json(clean):
-        clean = json.dumps(_scrub_value(json.loads(text), settings), ensure_ascii=False)
+        # In ASCII, which every encoding has: texts may hold what that of the page has not.
+        clean = json.dumps(_scrub_value(json.loads(text), settings, private_keys))
     return clean.encode(encoding, "surrogateescape")
 
 
@@ -85,11 +87,16 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _scrub_value(value: Any, settings: Settings) -> Any:
+def _scrub_value(value: Any, settings: Settings, private_keys: tuple[str, ...] = ()) -> Any:
     if isinstance(value, str):
-        return scrub(value, settings)
+        return scrub(value, settings, private_keys)
     if isinstance(value, dict):
-        return {scrub(key, settings): _scrub_value(inner, settings) for key, inner in value.items()}
+        return {
+            scrub(key, settings): (
+                PRIVATE if inner and key in private_keys else _scrub_value(inner, settings, private_keys)
+            )
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
-        return [_scrub_value(inner, settings) for inner in value]
+        return [_scrub_value(inner, settings, private_keys) for inner in value]
     return value

@@ -23,7 +23,7 @@ from scrapy.shell import Shell
 from scrapy.utils.asyncio import sleep
 from twisted.python.failure import Failure
 
-from outsourcing_spiders.debugging.answers import first_page, is_first_page, request_for, warn_of_block
+from outsourcing_spiders.debugging.answers import absolute, first_page, is_first_page, request_for, warn_of_block
 from outsourcing_spiders.debugging.fixtures import told
 from outsourcing_spiders.debugging.names import Names
 from outsourcing_spiders.extensions.log_redaction import hide
@@ -126,6 +126,8 @@ class SpiderShell(Shell):
     def _response(self, wanted: Request | str | None, *, redirect: bool, **kwargs: Any) -> Response:
         self._start_engine()
         request: Request | None
+        if isinstance(wanted, str):
+            wanted = absolute(wanted, self.names.response or self.own.base_url)
         if isinstance(wanted, Request):
             request = wanted
         elif wanted is not None and kwargs:
@@ -258,7 +260,8 @@ class SpiderShell(Shell):
     def evaluate(self, code: str) -> None:
         """Print what an expression gives; an error is told in a line, and kept as the `problem`."""
         try:
-            said = str(eval(code, {}, self.vars))  # noqa: S307 - typed by the user
+            # As globals: comprehensions and lambdas see nothing else.
+            said = str(eval(code, self.vars))  # noqa: S307 - typed by the user
         except Exception as error:
             logger.debug("-c %s", code, exc_info=True)
             self.problem = f"-c {code}: {told_of_code(error)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -139,10 +139,21 @@ def check_fixtures(spidercls: type[Spider], settings: BaseSettings, *, every_val
         yield finding
 
 
+def folders_without_spider(names: Container[str], settings: BaseSettings) -> Iterator[tuple[Path, int]]:
+    """Return the folders of fixtures that none of all spiders reads, and how many fixtures each has."""
+    chosen = settings.get(FIXTURES_FOLDER)
+    root = Path(chosen) if chosen else folder_of("")
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        if folder.is_dir() and folder.name not in names and (count := len(find(folder))):
+            yield folder, count
+
+
 def _wrong(
     reading: Reading, outcome: str | None, expected: list[dict[str, Any]], *, every_value: bool
 ) -> Iterator[str]:
     most = None if every_value else _FEW
+    if reading.not_asked:
+        yield f"request   {reading.not_asked}"
     if outcome or reading.outcome:
         if outcome != reading.outcome:
             yield f"expected  {f'the end of the crawl: {outcome}' if outcome else _count(expected)}"
@@ -166,7 +177,8 @@ def _wrong(
         yield f"{change.name}: {len(change.values)} of {found.both}"
         for identity, was, now in islice(change.values, most):
             one, other = apart(was, now)
-            yield f"    {identity}  expected {one}, got {other}"
+            dropped = "; validation drops what was read" if change.name in reading.unusable.get(identity, ()) else ""
+            yield f"    {identity}  expected {one}, got {other}{dropped}"
     if found.is_reordered:
         yield "the items came in another order"
 

@@ -56,7 +56,7 @@ class FieldExplanation:
     stored: Any
     """What validation makes of the value."""
     origin: str = ""
-    """Where it comes from when nothing was looked at for it."""
+    """Where it comes from when nothing was looked at for it; why it is empty when what was looked at does not tell."""
 
     def __repr__(self) -> str:
         """Return the field's line of the table, in full."""
@@ -91,8 +91,12 @@ class Explanation:
         return table_of(self)
 
     def __getitem__(self, name: str) -> FieldExplanation:
-        """Return a field by its name."""
-        return next(found for found in self.fields if found.name == name)
+        """Return a field by its name; raises `LookupError` with the names that there are."""
+        for found in self.fields:
+            if found.name == name:
+                return found
+        names = ", ".join(found.name for found in self.fields)
+        raise LookupError(f"there is no field {name!r}; there are {names or 'none: nothing was read'}")
 
     @property
     def verdict(self) -> str | None:
@@ -255,10 +259,19 @@ def _fields(
         of_field = _outermost([dataclasses.replace(source, is_condition=lesser) for source, lesser in found])
         is_empty = _is_empty(value)
         origin = ""
-        if not of_field and not is_empty:
+        if is_empty and explanation.item is not None:
+            origin = _why_nothing(name, of_field)
+        elif not of_field and not is_empty:
             same = explanation.method == "detail" and known.get(name) == value
             origin = "the listing" if same else "set by the spider"
         yield FieldExplanation(name, value, is_empty, tuple(of_field), stored.get(name), origin)
+
+
+def _why_nothing(name: str, sources: list[Source]) -> str:
+    if not sources:
+        return "the spider reads nothing for it"
+    values = [value for source in sources if source.is_there and not source.is_condition for value in source.raw]
+    return "" if all(map(_is_empty, values)) else f"which gives no {name.rpartition('.')[2]}"
 
 
 def _names(item: Project | None, labels: set[str]) -> Iterator[str]:

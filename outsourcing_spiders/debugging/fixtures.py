@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, cast
 
 import msgspec
 from scrapy import Request
@@ -67,6 +67,8 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
     """Those that the spider had."""
     item: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     """What the listing told of the project whose page this is."""
+    asked: str | msgspec.UnsetType = msgspec.UNSET
+    """Method and address that the spider asks for, where the answer came from elsewhere: a redirect, for example."""
     outcome: CloseReason | msgspec.UnsetType = msgspec.UNSET
     """How a crawl ends that gets this answer, where it does: ``blocked``, ``login_required``, ``layout_changed``, …"""
 
@@ -85,6 +87,10 @@ class Reading:
     """Rows that are no projects, by what they are."""
     refused: dict[str, int] = field(default_factory=dict)
     """Items that validation refuses, by the reason."""
+    not_asked: str | None = None
+    """Why the spider gets no such answer today: what it asks for instead, or what asking raised."""
+    unusable: dict[str, list[str]] = field(default_factory=dict)
+    """Fields whose value validation dropped, by the item's id."""
     outcome: CloseReason | None = None
     """How a crawl ends with this answer; ``None``: it goes on."""
     problem: str | None = None
@@ -117,6 +123,7 @@ def read(spidercls: type[Spider], settings: BaseSettings, meta: Meta, body: byte
     # Instead of a traceback in the log, and a number in the statistics.
     spider.count_error = lambda error: reading.errors.append(told(error))
     response = answer(meta, body)
+    reading.not_asked = _not_asked(spider, meta)
     try:
         _guard(spider, response, meta)
         projects = (_read_detail if meta.read_by == "detail" else _read_page)(spider, response, meta, reading)
@@ -129,12 +136,30 @@ def read(spidercls: type[Spider], settings: BaseSettings, meta: Meta, body: byte
     now = spider.answered_at(response)
     for project in projects:
         try:
-            validate(project, ExchangeRates(), now=now)
+            reading.unusable[project.external_id] = validate(project, ExchangeRates(), now=now)
         except InvalidProject as error:
             reading.refused[str(error)] = reading.refused.get(str(error), 0) + 1
         else:
             reading.items += to_json([project])
     return reading
+
+
+def request_of(spider: Any, meta: Meta) -> Request | None:
+    """Return a spider's request for an answer, ``None`` where none is made or known; raises what the spider raises."""
+    place = spider.first_place if meta.place is msgspec.UNSET else meta.place
+    if meta.read_by == "parse":
+        return cast("Request", spider.listing_request(place))
+    return spider.detail_request(from_json(deepcopy(meta.item))) if meta.item else None
+
+
+def asked_of(meta: Meta) -> str:
+    """Return what was asked for to get an answer, as `Meta.asked` has it."""
+    return meta.asked or f"{meta.method or 'GET'} {meta.address.partition('?')[0]}"
+
+
+def asked_by(request: Request) -> str:
+    """Return the method and the address of a request, without the query: that changes with time, and holds tokens."""
+    return f"{request.method} {request.url.partition('?')[0]}"
 
 
 def make_spider(spidercls: type[Spider], settings: BaseSettings, meta: Meta) -> Any:
@@ -326,17 +351,28 @@ def _guard(spider: Any, response: Response, meta: Meta) -> None:
     """Raise the outcome that the block guard ends a crawl with, when it gets this answer."""
     request = response.request
     assert request is not None
-    if meta.read_by == "detail":
-        marker, asked = getattr(spider, "detail_marker", None), None
-    else:
-        marker, asked = spider.marker, None
-        with suppress(Exception):
-            # Some can say it only in a crawl; what is lost is whether JSON was asked for.
-            asked = spider.listing_request(spider.first_place if meta.place is msgspec.UNSET else meta.place)
+    marker, asked = getattr(spider, "detail_marker", None) if meta.read_by == "detail" else spider.marker, None
+    with suppress(Exception):
+        # What is lost is whether JSON was asked for.
+        asked = request_of(spider, meta)
     marked = request.replace(headers=asked.headers if asked else None, meta={"marker": marker, **request.meta})
     # It waits for nothing.
     with suppress(StopIteration):
         _Guard(spider.crawler, only_warns=False).process_response(marked, response).send(None)
+
+
+def _not_asked(spider: Any, meta: Meta) -> str | None:
+    # What ends a crawl comes from anywhere.
+    if meta.outcome or (meta.read_by == "detail" and not meta.item):
+        return None
+    try:
+        request = request_of(spider, meta)
+    except Exception as error:
+        return told(error)
+    asked, wanted = asked_by(request) if request else "nothing", asked_of(meta)
+    # What the listing links to may lead on to another address.
+    linked = f"GET {meta.item['url'].partition('?')[0]}" if meta.item else wanted
+    return None if asked in (wanted, linked) else f"the spider asks for {asked}, not for {wanted}"
 
 
 def _has_id(spider: Spider, row: Any) -> bool:

@@ -24,7 +24,7 @@ from outsourcing_spiders.debugging import capture_fixture as fixture
 from outsourcing_spiders.debugging import fixtures
 from outsourcing_spiders.debugging.capture_request import OneAnswer, Wanted, one_answer
 from outsourcing_spiders.middlewares.permission import is_on, live_host, missing_permission, permitted_platforms
-from outsourcing_spiders.outcomes import WrongArgument
+from outsourcing_spiders.outcomes import CloseReason, WrongArgument
 from outsourcing_spiders.platforms.details import DetailPagesSpider
 from outsourcing_spiders.platforms.listing import ListingSpider
 
@@ -112,7 +112,9 @@ def fetch(
     spider = _ask(process, way, Wanted(address=address, place=place_of(way, place), detail=detail), arguments)
     response = spider.answered
     if response is None:
-        raise NothingCame(f"nothing came: {spider.outcome or spider.problem or 'see the log'}")
+        is_stopped = spider.crawler.stats.get_value("finish_reason") == CloseReason.SHUTDOWN
+        else_why = "the crawl was told to stop before it came" if is_stopped else "see the log"
+        raise NothingCame(f"nothing came: {spider.outcome or spider.problem or else_why}")
     if not isinstance(response, TextResponse):
         kind = (response.headers.get("Content-Type") or b"of no type").decode("latin-1")
         raise NothingCame(f"{response.url} answered with no text ({kind})")
@@ -120,6 +122,7 @@ def fetch(
     meta = fixture.meta_of(response, arguments=arguments, date=now, item=spider.listed, detail=detail)
     if way is not spidercls:
         meta.way_in = way.__name__
+    _note_request(settings, spidercls, meta)
     note = "" if response.headers.get("Date") else "it says no Date: relative times count from when it came"
     return OnePage(
         body=response.body, meta=meta, suffix=fixture.suffix_of(response), encoding=response.encoding, note=note
@@ -165,6 +168,7 @@ def load(
     response = fixtures.answer(meta, body)
     if not isinstance(response, TextResponse):
         raise WrongArgument(f"{file} holds no text")
+    _note_request(settings, spidercls, meta)
     return OnePage(body=body, meta=meta, suffix=suffix, encoding=response.encoding, note=note)
 
 
@@ -192,6 +196,16 @@ def _ask(
     if crawler.spider is None:
         raise NothingCame(f"the spider could not be started: {raised[0] if raised else 'see the log'}")
     return cast(OneAnswer, crawler.spider)
+
+
+def _note_request(settings: BaseSettings, spidercls: type[ListingSpider[Any]], meta: fixtures.Meta) -> None:
+    """Note what the spider asks for where the answer is from elsewhere; it is compared when a fixture is checked."""
+    meta.asked = msgspec.UNSET
+    with suppress(Exception), fixtures.quiet():
+        # A page is looked at because its spider is broken, too.
+        request = fixtures.request_of(fixtures.make_spider(spidercls, settings, meta), meta)
+        if request is not None and (asked := fixtures.asked_by(request)) != fixtures.asked_of(meta):
+            meta.asked = asked
 
 
 def _first_address(settings: BaseSettings, spidercls: type[ListingSpider[Any]], arguments: dict[str, str]) -> str:

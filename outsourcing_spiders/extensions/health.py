@@ -15,6 +15,7 @@ from scrapy.http import Response
 
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.items import Project
+from outsourcing_spiders.middlewares.block_guard import flaw_of
 from outsourcing_spiders.middlewares.kept_pages import decoded_headers
 from outsourcing_spiders.outcomes import CloseReason
 from outsourcing_spiders.parsing.coverage import Coverage, missing_share
@@ -71,7 +72,7 @@ class Health:
 
     def _on_answer(self, response: Response) -> None:
         request = response.request
-        if request is None or response.status != 200:
+        if request is None or response.status != 200 or flaw_of(response) is not None:
             return
         item = request.cb_kwargs.get("item")
         if isinstance(item, Project):
@@ -158,12 +159,9 @@ class Health:
             body=response.body,
             reason=CloseReason.LAYOUT_CHANGED,
             finding="; ".join(finding.words for finding in findings),
-            scrub=_scrub,
+            expires_at=spider.expires_at(response),
+            scrub=lambda text: scrub_personal(hide(text), spider.private_keys),
         )
-
-
-def _scrub(text: str) -> str:
-    return scrub_personal(hide(text))
 
 
 def _missing(spider: Any, page: _Page, names: Sequence[str]) -> float:

@@ -95,12 +95,19 @@ class RunLog:
         try:
             await store.finish(reason=named, whole_since=whole, counts=counts, stats=hide_in(details | ours))
             is_logged = True
+            await store.tidy()
             if whole is not None and (conditional := self._crawler.get_downloader_middleware(ConditionalMiddleware)):
                 await store.store_validators(conditional.found)
             if requests and store.is_open:
                 await _note_block(store, spider, named)
         except Exception as error:
-            logger.error("The end of this crawl could not be logged in crawl_runs: %s", message(error))
+            if is_logged:
+                logger.warning("Not all that this crawl learned could be stored: %s", message(error))
+            else:
+                logger.error(
+                    "The end of this crawl could not be logged in crawl_runs (%s); the next one notes it as killed",
+                    message(error),
+                )
         if store.run_id is None:
             # The database was never open: why is said already, and there is nothing to sum up.
             return

@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 _PASSES = frozenset({Kind.GOOD, Kind.RATE_LIMIT, Kind.OTHER})
 """What is left to others: pace, retry and the spider itself."""
+_UNREADABLE = frozenset({Kind.LAYOUT, Kind.TRUNCATED})
+_FLAW = "not what was asked for: "
+"""How the flag of an answer begins that passes all the same."""
 
 
 class BlockGuardMiddleware:
@@ -28,7 +31,8 @@ class BlockGuardMiddleware:
     A request says what its answer has to be: ``meta["marker"]`` is a text, or a tuple of texts of which a good page
     holds one; an ``Accept`` that begins with ``application/json`` asks for JSON. An answer that was cut off is asked
     for again, as often as the setting ``RETRY_TIMES`` says. Rate limits and errors in the platform's own words pass.
-    The page that ends the crawl is kept for diagnosis.
+    A project's own page (``meta["detail_page"]``) of another shape, or cut off each time, is one of many: it passes
+    with a flag (`flaw_of`), and the spider counts it. The page that ends the crawl is kept for diagnosis.
 
     The setting ``BLOCK_GUARD`` off: what would have ended the crawl is only logged.
     """
@@ -57,6 +61,9 @@ class BlockGuardMiddleware:
         self._crawler.stats.inc_value(f"outsourcing/guard/{verdict.kind}")
         if verdict.kind is Kind.TRUNCATED and (again := self._ask_again(request)) is not None:
             return again
+        if verdict.kind in _UNREADABLE and request.meta.get("detail_page"):
+            response.flags.append(_FLAW + verdict.evidence)
+            return response
         return await self._end(response, outcome, verdict)
 
     async def _end(self, response: Response, outcome: Outcome, verdict: Verdict) -> NoReturn:
@@ -71,6 +78,11 @@ class BlockGuardMiddleware:
         assert spider is not None
         # What is given up is logged as the end of the crawl.
         return get_retry_request(request, spider=spider, reason="cut off", give_up_log_level=logging.DEBUG)
+
+
+def flaw_of(response: Response) -> str | None:
+    """Return why the page of a project is not what was asked for, as the guard found; ``None`` when it is."""
+    return next((flag.removeprefix(_FLAW) for flag in response.flags if flag.startswith(_FLAW)), None)
 
 
 def _judge(request: Request, response: Response) -> Verdict:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from scrapy import Request, signals
+from scrapy import Request
 from scrapy.crawler import Crawler
-from scrapy.exceptions import CloseSpider, NotConfigured
+from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
 
 from outsourcing_spiders.middlewares.outcomes import Skipped
-from outsourcing_spiders.outcomes import CloseReason
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 from outsourcing_spiders.platforms.base import PlatformSpider
 
@@ -22,10 +21,12 @@ logger = logging.getLogger(__name__)
 
 
 class ConditionalMiddleware:
-    """Send ``If-None-Match`` and ``If-Modified-Since`` with the pages of a listing that is known to be whole.
+    """Send ``If-None-Match`` and ``If-Modified-Since`` with the pages of a listing that are known if not modified.
 
+    `KnownProjectsMiddleware` says which. The first one that is not modified ends the crawl, as a known page does.
     The validators of a page are remembered when the crawl ended well and all that the page held is stored; until
-    then, "not modified" would hide projects. A crawl that met nothing but unchanged pages is ``up_to_date``.
+    then, "not modified" would hide projects. So would those of a crawl with ``since``, which leaves out what is older,
+    and those of a rendered page, whose rows its scripts fetch.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -41,13 +42,11 @@ class ConditionalMiddleware:
             raise NotConfigured("STORAGE_ENABLED is off")
         if not isinstance(crawler.spider, PlatformSpider):
             raise NotConfigured("it knows the listings of the spiders of this project, no others")
-        middleware = cls(crawler)
-        crawler.signals.connect(middleware._on_idle, signal=signals.spider_idle)
-        return middleware
+        return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
         """Add the validators of the page, if it has any."""
-        if not self._is_conditional(request):
+        if "whole_if_unmodified" not in request.meta or not _tells_all(request):
             return
         known = (await self._validators()).get(request.url)
         if known is None:
@@ -58,24 +57,22 @@ class ConditionalMiddleware:
             request.headers.setdefault("If-Modified-Since", known.last_modified)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """Note the validators of a page; end a page that is not modified here."""
+        """Note the validators of a page; end the crawl at one that is not modified."""
+        spider: Any = self._crawler.spider
         if "listing_page" not in request.meta:
             return response
-        if response.status == 304:
+        whole_since = request.meta.get("whole_if_unmodified")
+        # Some servers say so to who did not ask.
+        if response.status == 304 and whole_since is not None and _is_conditional(request):
             self._crawler.stats.inc_value("outsourcing/not_modified")
+            spider.caught_up(whole_since)
             raise Skipped(f"{request.url} is not modified")
         etag, last_modified = (response.headers.get(name) for name in ("ETag", "Last-Modified"))
-        if response.status == 200 and (etag or last_modified):
+        if response.status == 200 and (etag or last_modified) and spider.since is None and _tells_all(request):
             from outsourcing_spiders.storage.validators import Validators
 
             self.found[request.url] = Validators(_text(etag), _text(last_modified))
         return response
-
-    def _is_conditional(self, request: Request) -> bool:
-        spider = self._crawler.spider
-        assert isinstance(spider, PlatformSpider)
-        # Below an unchanged page lies nothing new only if an earlier crawl read this listing as far as this one is to.
-        return "listing_page" in request.meta and request.method == "GET" and spider.stops_at_known
 
     async def _validators(self) -> dict[str, Validators]:
         if self._known is None:
@@ -89,11 +86,14 @@ class ConditionalMiddleware:
                 logger.warning("Cannot tell which pages may be unchanged (%s); reading them", error)
         return self._known
 
-    def _on_idle(self) -> None:
-        spider = self._crawler.spider
-        assert isinstance(spider, PlatformSpider)
-        if spider.outcome is None and self._crawler.stats.get_value("outsourcing/not_modified") and not self.found:
-            raise CloseSpider(CloseReason.UP_TO_DATE)
+
+def _tells_all(request: Request) -> bool:
+    """Tell whether what comes is the page, not a frame for what comes later."""
+    return request.method == "GET" and not request.meta.get("render")
+
+
+def _is_conditional(request: Request) -> bool:
+    return "If-None-Match" in request.headers or "If-Modified-Since" in request.headers
 
 
 def _text(header: bytes | None) -> str | None:

@@ -44,6 +44,7 @@ class HostPace:
         self._jitter = jitter
         self._first_pause = first_pause
         self._limits = {window: RateLimit(window) for window in windows}
+        self._documented = frozenset(self._limits)
         self._sent: deque[float] = deque(maxlen=2_000)
         self._handed_out = float("-inf")
         self._gap = 0.0
@@ -57,12 +58,17 @@ class HostPace:
 
     def send_at(self) -> float:
         """Return the earliest moment for the next request."""
-        after = self._sent[-1] + max(self._gap, self.crawl_delay) if self._sent else 0.0
+        after = self._sent[-1] + self._least_gap() if self._sent else 0.0
         return max(after, self._held_until, *(limit.free_at() for limit in self._limits.values()), 0.0)
 
     def hand_out_at(self) -> float:
         """Return the earliest moment to hand out the next request, which may take a while until it is sent."""
-        return max(self.send_at(), self._handed_out + max(self._gap, self.crawl_delay))
+        return max(self.send_at(), self._handed_out + self._least_gap())
+
+    def rest(self, now: float) -> float:
+        """Return for how many seconds from now the host wants to be left alone, by what its answers said."""
+        told = (limit.free_at() for window, limit in self._limits.items() if window not in self._documented)
+        return max(self._held_until, *told, now) - now
 
     def why(self, now: float) -> str:
         """Say what is waited for at present, after "waiting 40 s: HOST …"."""
@@ -82,7 +88,7 @@ class HostPace:
         self._sent.append(now)
         for limit in self._limits.values():
             limit.note(now)
-        self._gap = self._delay * self._slowdown * (1 + random.uniform(-self._jitter, self._jitter))  # noqa: S311
+        self._gap = self._slowed(self._delay) * (1 + random.uniform(-self._jitter, self._jitter))  # noqa: S311
 
     def note_answer(self, limits: Limits, now: float) -> None:
         """Take in a good answer, and what it says of the limits."""
@@ -95,9 +101,7 @@ class HostPace:
         self.refusals += 1
         self._slowdown = min(self._slowdown * 2, _MOST_SLOWDOWN)
         self._learn(limits, now)
-        if limits.retry_after is not None:
-            self._hold(now + limits.retry_after, "asked for it")
-        elif self._held_until <= now:
+        if limits.retry_after is None and self._held_until <= now:
             pause = min(self._first_pause * 2 ** (self.refusals - 1), _LONGEST_PAUSE)
             # Programs that were refused together should not come back together.
             self._hold(now + pause * random.uniform(0.75, 1.25), "said that it has had enough")  # noqa: S311
@@ -107,11 +111,16 @@ class HostPace:
         for window in limits.windows:
             if window not in self._limits:
                 self._limits[window] = RateLimit(window, self._sent)
-        if limits.remaining == 0 and limits.retry_after is None:
-            # Where it does not say until when: others may use the same allowance, so the shortest window from now.
-            shortest = min((seconds for _, seconds in limits.windows), default=0.0)
-            self._hold(now + (limits.reset if limits.reset is not None else shortest), "has no requests left for us")
+        if limits.rest is not None:
+            is_asked = limits.retry_after is not None
+            self._hold(now + limits.rest, "asked for it" if is_asked else "has no requests left for us")
 
     def _hold(self, until: float, why: str) -> None:
         if until > self._held_until:
             self._held_until, self._why = until, why
+
+    def _least_gap(self) -> float:
+        return max(self._gap, self._slowed(self.crawl_delay))
+
+    def _slowed(self, delay: float) -> float:
+        return min(delay * self._slowdown, max(delay, _LONGEST_PAUSE))

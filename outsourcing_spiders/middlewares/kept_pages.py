@@ -53,6 +53,7 @@ async def keep_page(crawler: Crawler, response: Response, reason: CloseReason, f
     if pipeline is None or not pipeline.store.is_open or crawler.stats.get_value("outsourcing/kept_pages"):
         return
     crawler.stats.inc_value("outsourcing/kept_pages")
+    spider: Any = crawler.spider
     await pipeline.store.keep_page(
         url=response.url,
         status=response.status,
@@ -60,6 +61,7 @@ async def keep_page(crawler: Crawler, response: Response, reason: CloseReason, f
         body=response.body,
         reason=reason.value,
         finding=finding,
+        expires_at=spider.expires_at(response),
     )
 
 

@@ -27,6 +27,10 @@ class KnownProjectsMiddleware:
     Known are projects that were stored when a crawl of this listing was last whole. Projects stored by a
     crawl that was interrupted do not count: below them, others may be missing. The projects of the known
     page are stored all the same, since their bids may have changed.
+
+    A page that is known if it is as an earlier crawl met it is asked for with ``whole_if_unmodified``: how far back the
+    listing is whole then, for `ConditionalMiddleware`. That is the first one, and one below a page whose lower half is
+    known. Below others, it would hide what was pulled up past the border between the two while they were read.
     """
 
     def __init__(self, crawler: Crawler) -> None:
@@ -54,34 +58,46 @@ class KnownProjectsMiddleware:
                 logger.warning("Cannot tell how far back the listing is known (%s); reading all of it", error)
             spider.stops_at_known = self._anchor is not None
         async for request in start:
-            yield request
+            yield self._with_proof(request)
 
     async def process_spider_output(self, response: Response, result: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Pass everything on, but for the next pages of a listing whose page is wholly known."""
         if self._anchor is None or "listing_page" not in response.meta:
             async for output in result:
-                yield output
+                yield self._with_proof(output)
             return
+        spider: Any = self._crawler.spider
         outputs = [output async for output in result]
-        ids = {output.external_id for output in outputs if isinstance(output, Project)}
         # What is pinned to the top says nothing about what lies below it.
-        ids -= self._crawler.spider.pinned  # type: ignore[union-attr]
-        if ids and await self._are_known(ids):
-            self._crawler.spider.caught_up(self._anchor.whole_since)  # type: ignore[union-attr]
-            outputs = [output for output in outputs if not _is_next_page(output)]
+        found = (output.external_id for output in outputs if isinstance(output, Project))
+        if ids := [identity for identity in found if identity not in spider.pinned]:
+            known = await self._known(ids, self._anchor)
+            if known.issuperset(ids):
+                spider.caught_up(self._anchor.whole_since)
+                outputs = [output for output in outputs if not _is_next_page(output)]
+            # The last row alone may be one that came up again.
+            elif known.issuperset(ids[len(ids) // 2 :]):
+                outputs = [self._with_proof(output, is_known_above=True) for output in outputs]
         for output in outputs:
             yield output
 
-    async def _are_known(self, ids: set[str]) -> bool:
+    def _with_proof(self, output: Any, *, is_known_above: bool = False) -> Any:
+        """Return an output, which says so where it asks for a page that is known if it is not modified."""
+        if self._anchor is not None and _is_next_page(output):
+            spider: Any = self._crawler.spider
+            if is_known_above or not spider.walk.seen:
+                output.meta["whole_if_unmodified"] = self._anchor.whole_since
+        return output
+
+    async def _known(self, ids: list[str], anchor: Anchor) -> set[str]:
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)
         assert pipeline is not None
-        assert self._anchor is not None
         try:
-            return ids <= await pipeline.store.known(ids, self._anchor)
+            return await pipeline.store.known(ids, anchor)
         except Exception as error:
             # Reading on is never wrong, only longer.
             logger.warning("Cannot tell which projects are known (%s); reading on", error)
-            return False
+            return set()
 
 
 def _renewed_after(kept_for: timedelta | None) -> timedelta | None:

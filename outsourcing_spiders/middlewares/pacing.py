@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
@@ -32,8 +33,9 @@ class PacingMiddleware:
     """Keep the pace of each host, and ask again for what a host refused for being asked too much.
 
     ``DOWNLOAD_DELAY``, ``RATE_LIMIT`` and what the answers say decide when the next request is sent. A host that
-    refuses ``RATE_LIMIT_RETRIES`` times in a row, or for longer than ``RATE_LIMIT_LONGEST_WAIT`` seconds, ends the
-    crawl as ``rate_limited``. Requests wait in `PacedQueue`; here only those do that Scrapy's own components send.
+    refuses ``RATE_LIMIT_RETRIES`` times in a row, or wants more than ``RATE_LIMIT_LONGEST_WAIT`` seconds of rest
+    before the next request, ends the crawl as ``rate_limited``. Requests wait in `PacedQueue`; here only those do
+    that never were there, such as that for robots.txt.
     """
 
     def __init__(self, crawler: Crawler, windows: list[Window]) -> None:
@@ -47,6 +49,7 @@ class PacingMiddleware:
         self._hosts: dict[str, HostPace] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._told: dict[str, float] = {}
+        self._from_queue: WeakSet[Request] = WeakSet()
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -55,36 +58,41 @@ class PacingMiddleware:
         connect = crawler.signals.connect
         connect(middleware._on_robots_txt, signal=signals.robots_parsed)
         connect(middleware._on_reached_downloader, signal=signals.request_reached_downloader)
+        connect(middleware._on_downloaded, signal=signals.response_downloaded)
         connect(middleware._on_closed, signal=signals.spider_closed)
         return middleware
 
-    async def process_request(self, request: Request) -> None:
-        """Wait until the host may be asked, which it may at once for what came through `PacedQueue`."""
+    async def process_request(self, request: Request) -> Request | None:
+        """Wait until the host may be asked; what came from `PacedQueue` goes back there. Raises `Refused`."""
         host, loop = host_of(request), asyncio.get_running_loop()
         pace = self.pace(host)
         if pace.crawl_delay > self._longest_wait:
             problem = f"robots.txt of {host} wants {pace.crawl_delay:.0f} s between two requests"
             refuse(self._crawler, RateLimited(problem))
         while (pause := pace.send_at() - loop.time()) > 0:
+            if (rest := pace.rest(loop.time())) > self._longest_wait:
+                problem = f"{host} wants {rest:.0f} s of rest before the next request: it has had enough of us for now"
+                refuse(self._crawler, RateLimited(problem, retry_at=datetime.now(UTC) + timedelta(seconds=rest)))
+            if request in self._from_queue:
+                # What robots.txt asks for was not known there yet, or an answer has come since.
+                return _again(request)
             self._tell(host, pause, pace.why(loop.time()))
             await asyncio.sleep(pause)
         pace.note_sent(loop.time())
+        return None
 
     def process_response(self, request: Request, response: Response) -> Response | Request:
-        """Learn from the answer; a request that was refused goes back into the queue."""
+        """Put a request that was refused back into the queue."""
+        if response.status not in REFUSALS:
+            return response
         host, now = host_of(request), asyncio.get_running_loop().time()
         pace, limits = self.pace(host), _limits(response)
-        if response.status not in REFUSALS:
-            pace.note_answer(limits, now)
-            return response
         pause = pace.note_refusal(limits, now)
         self._crawler.stats.inc_value(f"outsourcing/asked_to_wait/{response.status}")
         if pace.refusals > self._retries or pause > self._longest_wait:
-            self._end(response, pace.refusals, pause, is_told=limits.retry_after is not None)
+            self._end(response, pace.refusals, pause, is_told=limits.rest is not None)
         self._tell(host, pause, pace.why(now))
-        again = request.copy()
-        again.dont_filter = True
-        return again
+        return _again(request)
 
     def pace(self, host: str) -> HostPace:
         """Return the pace of a host, which is made when it is first asked for."""
@@ -105,7 +113,8 @@ class PacingMiddleware:
             return False
         loop, pace = asyncio.get_running_loop(), self.pace(host)
         now, at = loop.time(), pace.hand_out_at()
-        if at <= now:
+        # What would wait too long is not waited for: `process_request` ends the crawl for it.
+        if at <= now or pace.rest(now) > self._longest_wait:
             return True
         if not self._wakes_before(at):
             if self._timer is not None:
@@ -113,6 +122,11 @@ class PacingMiddleware:
             self._timer = loop.call_at(at, self._wake)
         self._tell(host, at - now, pace.why(now))
         return False
+
+    def note_handed_out(self, request: Request) -> None:
+        """Take in that the queue gave a request away."""
+        self._from_queue.add(request)
+        self.pace(host_of(request)).note_handed_out(asyncio.get_running_loop().time())
 
     def waits(self) -> str:
         """Say what the crawl waits for, where that takes long enough to be told; else nothing."""
@@ -160,6 +174,11 @@ class PacingMiddleware:
         # A request that waited there would be sent even after the crawl was told to stop.
         self._crawler.engine.downloader.slots[host_of(request)].delay = 0
 
+    def _on_downloaded(self, response: Response, request: Request) -> None:
+        # Not in `process_response`, which sees no redirect, nor what is asked for again because it was cut off.
+        if response.status not in REFUSALS:
+            self.pace(host_of(request)).note_answer(_limits(response), asyncio.get_running_loop().time())
+
     def _on_closed(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -184,7 +203,7 @@ class PacedQueue(DownloaderAwarePriorityQueue):
         finally:
             self.pqueues |= waiting
         if request is not None:
-            pacing.pace(host_of(request)).note_handed_out(asyncio.get_running_loop().time())
+            pacing.note_handed_out(request)
         return request
 
 
@@ -205,6 +224,12 @@ def read_windows(setting: Any) -> list[Window]:
             f"RATE_LIMIT={setting!r} is no list of requests and seconds such as [[50, 60], [1000, 3600]]"
         )
     return windows
+
+
+def _again(request: Request) -> Request:
+    again = request.copy()
+    again.dont_filter = True
+    return again
 
 
 def _limits(response: Response) -> Limits:

@@ -16,8 +16,10 @@ from scrapy.downloadermiddlewares import redirect
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 
+from outsourcing_spiders.middlewares.block_guard import flaw_of
 from outsourcing_spiders.middlewares.outcomes import refuse
 from outsourcing_spiders.outcomes import Unreachable
+from outsourcing_spiders.parsing.challenges import login_redirect
 
 IPAddress = IPv4Address | IPv6Address
 
@@ -118,15 +120,21 @@ class _Checked:
 
 
 class RedirectMiddleware(_Checked, redirect.RedirectMiddleware):
-    """Follow the ``Location`` of an answer; drop answers that came from a private address for a public host."""
+    """Follow the ``Location`` of an answer; drop answers that came from a private address for a public host.
+
+    An answer that leads to a login is left to `BlockGuardMiddleware`: else robots.txt, or the rules above, might have a
+    say first about the login page. Where the guard only warns, it is followed for whoever wants to look.
+    """
 
     _public_hosts: set[str]
+    _leaves_logins: bool
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
         """Make the middleware; raises `NotConfigured` for ``REDIRECT_ENABLED`` = False."""
         middleware = super().from_crawler(crawler)
         middleware._public_hosts = set()
+        middleware._leaves_logins = crawler.settings.getbool("BLOCK_GUARD", True)
         return middleware
 
     async def process_response(  # type: ignore[override] # Scrapy awaits it
@@ -140,6 +148,9 @@ class RedirectMiddleware(_Checked, redirect.RedirectMiddleware):
         scheme = _SCHEME.match(location)
         if scheme and scheme[1].lower() not in _PORTS:
             self._refuse(request, location, "which is no web address")
+        asked_url = request.meta.get("redirect_urls", [request.url])[0]
+        if self._leaves_logins and login_redirect(response.status, location, request.url, asked_url):
+            return response
         try:
             redirected = super().process_response(request, response)
         except IgnoreRequest:
@@ -180,6 +191,9 @@ class MetaRefreshMiddleware(_Checked, redirect.MetaRefreshMiddleware):
         self, request: Request, response: Response
     ) -> Request | Response:
         """Return the request that follows, or the page when it names no other; raises `Refused`."""
+        if flaw_of(response) is not None:
+            # A project's page of another shape is counted as such, wherever it leads.
+            return response
         try:
             redirected = super().process_response(request, response)
         except IgnoreRequest:

@@ -10,11 +10,20 @@ from functools import lru_cache
 
 from outsourcing_spiders.items import Budget, Period
 from outsourcing_spiders.parsing.amounts import DecimalMark, number_or_none
-from outsourcing_spiders.parsing.budget_words import LOWER_CASE_CODES, THREE_DECIMALS, VOCABULARY, Role, Word
+from outsourcing_spiders.parsing.budget_pieces import (
+    Pieces,
+    has_role,
+    is_currency,
+    is_number,
+    is_span,
+    number_follows,
+    pieces_of,
+    word_at,
+)
+from outsourcing_spiders.parsing.budget_words import THREE_DECIMALS, Role, Word
 from outsourcing_spiders.parsing.money import currency_code, decimal_or_none
 from outsourcing_spiders.parsing.words import plain
 
-_Pieces = list[tuple[str, Word | None]]
 _Bounds = tuple[Decimal | None, Decimal | None]
 # Longer texts are descriptions.
 _LONGEST_TEXT = 300
@@ -22,11 +31,11 @@ _NOTHING: _Bounds = (None, None)
 _ZERO, _ONE, _MYRIAD = Decimal(0), Decimal(1), Decimal(10_000)
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
 _ONE_GROUP = re.compile(r"[1-9][0-9]{0,2}[.,][0-9]{3}")
-_DIGITS = frozenset("0123456789")
+# A letter of a script that puts blanks between words.
+_LETTER_IN_NUMBER = re.compile(r"[0-9][^\W\d_\u1100-\U0010ffff][0-9]")
 _EAST_ASIAN = frozenset({"JPY", "KRW", "CNY"})
 _BEFORE = {Role.LOWER_BEFORE: Role.LOWER, Role.UPPER_BEFORE: Role.UPPER}
 _AFTER = {Role.LOWER_AFTER: Role.LOWER, Role.UPPER_AFTER: Role.UPPER}
-_SPANS = (Role.UNIT, Role.SPAN)
 
 # price-parser is made for prices: of a range it reads one number, "Under $250" is 250 to it, "$1k" is 1, "2,000만원"
 # 2,000, and an average bid is as good as a budget; it reads a third of what the platforms write.
@@ -91,7 +100,8 @@ def _sent(value: object) -> Decimal | None:
 def _read(
     text: str, currency: str | None, period: Period | None, decimal_mark: DecimalMark | None
 ) -> tuple[_Bounds, str | None, Period | None] | None:
-    pieces = [(piece, word or _code(piece)) for piece, word in VOCABULARY.read(plain(text))]
+    written = plain(text)
+    pieces = pieces_of(written)
     parts = _parts(pieces)
     if parts is None:
         return None
@@ -104,6 +114,9 @@ def _read(
         bounds, codes = chosen.bounds(), chosen.currencies
     code = _currency(codes, currency)
     if code in THREE_DECIMALS and chosen is not None and chosen.thousands_unsure and decimal_mark is None:
+        bounds = _NOTHING
+    if _LETTER_IN_NUMBER.search(written):
+        # "$1e3": between digits a letter is no word, such as the "e" of "500 e 700".
         bounds = _NOTHING
     periods = chosen.periods if chosen else set()
     periods = periods or {per for remark in remarks if remark.readable for per in remark.periods}
@@ -200,6 +213,10 @@ class _Segment:
         if first.bound is Role.UPPER or last.bound is Role.LOWER:
             turned = first.bound is Role.UPPER and last.bound is Role.LOWER
             return (last.value, first.value) if turned else _NOTHING
+        own = all(amount.signed or amount.closed for amount in self.amounts)
+        if first.factor != 1 and last.factor == 1 and last.value < first.value and not own:
+            # "300만원 ~ 500" may mean the multiplier for both.
+            return _NOTHING
         if last.factor != 1 and first.factor == 1 and first.written < last.written and not first.closed:
             # "550~600만원" and "1-2k" mean the multiplier for both; whether "$5-$10k" does is anybody's guess.
             return None if first.signed and last.signed else first.written * last.factor, last.value
@@ -218,9 +235,9 @@ def _the_one(segments: Iterable[_Segment]) -> _Segment | None:
     return candidates[0] if candidates else None
 
 
-def _parts(pieces: _Pieces) -> tuple[list[_Pieces], list[_Pieces]] | None:
+def _parts(pieces: Pieces) -> tuple[list[Pieces], list[Pieces]] | None:
     """Return the parts of the text, and those in parentheses; ``None`` for a text about an average."""
-    parts: tuple[list[_Pieces], list[_Pieces]] = [[]], []
+    parts: tuple[list[Pieces], list[Pieces]] = [[]], []
     current = parts[0][0]
     inside = 0
     for piece in pieces:
@@ -236,14 +253,14 @@ def _parts(pieces: _Pieces) -> tuple[list[_Pieces], list[_Pieces]] | None:
     return parts
 
 
-def _segment(pieces: _Pieces, decimal_mark: DecimalMark | None) -> _Segment:
+def _segment(pieces: Pieces, decimal_mark: DecimalMark | None) -> _Segment:
     segment = _Segment()
     index = 0
     while index < len(pieces):
-        piece, word = pieces[index]
-        if piece[0] in _DIGITS:
+        if is_number(pieces, index):
             index = _take_number(segment, pieces, index, decimal_mark)
             continue
+        piece, word = pieces[index]
         index += 1
         if word is None:
             segment.readable = False
@@ -252,12 +269,12 @@ def _segment(pieces: _Pieces, decimal_mark: DecimalMark | None) -> _Segment:
     return segment
 
 
-def _take_word(segment: _Segment, pieces: _Pieces, after: int, piece: str, word: Word) -> None:
+def _take_word(segment: _Segment, pieces: Pieces, after: int, piece: str, word: Word) -> None:
     amounts, role = segment.amounts, word.role
     if role is Role.CURRENCY:
         segment.name_currency(word.currencies)
     elif role is Role.LOWER or role is Role.UPPER:
-        _take_bound(segment, role, before=not amounts or _number_follows(pieces, after))
+        _take_bound(segment, role, before=not amounts or number_follows(pieces, after))
     elif role in _BEFORE:
         _take_bound(segment, _BEFORE[role], before=True)
     elif role in _AFTER:
@@ -273,7 +290,7 @@ def _take_word(segment: _Segment, pieces: _Pieces, after: int, piece: str, word:
         segment.periods.add(word.period)
     elif role is Role.UNIT:
         # "週3日" is how much work there is a week, not what is paid for one.
-        if not (_is_number(pieces, after) and _is_span(pieces, after + 1)):
+        if not (is_number(pieces, after) and is_span(pieces, after + 1)):
             segment.periods.add(word.period)
     elif role is Role.LIKELY_TOTAL:
         segment.likely_total = True
@@ -295,38 +312,42 @@ def _take_bound(segment: _Segment, bound: Role, *, before: bool) -> None:
         segment.readable = False
 
 
-def _take_number(segment: _Segment, pieces: _Pieces, index: int, decimal_mark: DecimalMark | None) -> int:
+def _take_number(segment: _Segment, pieces: Pieces, index: int, decimal_mark: DecimalMark | None) -> int:
     """Add the amount, or skip the span of time, that begins at `index`; return where it ends."""
     value, written, factor, after = _amount(pieces, index, decimal_mark)
     segment.thousands_unsure |= _ONE_GROUP.fullmatch(pieces[index][0]) is not None
     amounts, ranging = segment.amounts, segment.ranging
-    signed, closed = _is_currency(pieces, index - 1), _is_currency(pieces, after)
-    marked = signed or closed or bool(ranging and amounts and amounts[-1].marked)
+    signed, closed = is_currency(pieces, index - 1), is_currency(pieces, after)
+    own = signed or closed
+    ranged = bool(ranging and amounts and amounts[-1].marked)
     # "6+ months", "6 or more months".
-    span = after + _has_role(pieces, after, Role.LOWER_AFTER)
-    if not marked and _is_span(pieces, span):
-        # "1-3 months", "30 hrs/wk": the other end of the range was no amount either.
-        if ranging and amounts:
+    span = after + has_role(pieces, after, Role.LOWER_AFTER)
+    if not own and is_span(pieces, span):
+        if ranged:
+            # "$500 - 2 months" is an amount and a time, "$15-25 hr" a range by the hour.
+            segment.readable = False
+        elif ranging and amounts:
+            # "1-3 months", "30 hrs/wk": the other end of the range was no amount either.
             amounts.pop()
         segment.pending, segment.ranging = None, ""
         after = span
-        while _is_span(pieces, after) or (after < len(pieces) and pieces[after][0] == "/"):
+        while is_span(pieces, after) or (after < len(pieces) and pieces[after][0] == "/"):
             after += 1
         return after
     joined = not amounts or bool(ranging) or segment.pending is not None or amounts[-1].bound is not None
     segment.readable = segment.readable and joined and value is not None
     known = value if value is not None else _ONE
-    amounts.append(_Amount(known, written or _ONE, factor, segment.pending, signed, marked, closed))
+    amounts.append(_Amount(known, written or _ONE, factor, segment.pending, signed, own or ranged, closed))
     segment.pending, segment.ranging = None, ""
     return after
 
 
 def _amount(
-    pieces: _Pieces, index: int, decimal_mark: DecimalMark | None
+    pieces: Pieces, index: int, decimal_mark: DecimalMark | None
 ) -> tuple[Decimal | None, Decimal | None, Decimal, int]:
     """Return the value of the number at `index`, the number as written, its one multiplier, and where it ends."""
     text, after = pieces[index][0], index + 1
-    written, word = number_or_none(text, decimal_mark), _word(pieces, after)
+    written, word = number_or_none(text, decimal_mark), word_at(pieces, after)
     if word is not None and word.role is Role.TIMES:
         if written is None or (decimal_mark is None and "." in text and _ONE_GROUP.fullmatch(text)):
             return None, None, _ONE, after + 1
@@ -342,12 +363,12 @@ def _amount(
             total += (section + (current or _ZERO)) * word.factor
             section = _ZERO
         current, factor, after = None, word.factor, after + 1
-        if _is_number(pieces, after) and not _is_span(pieces, after + 1):
+        if is_number(pieces, after) and not is_span(pieces, after + 1):
             following = number_or_none(pieces[after][0], decimal_mark)
             if following is None or following >= factor:
                 break
             current, numbers, after = following, numbers + 1, after + 1
-        word = _word(pieces, after)
+        word = word_at(pieces, after)
     if written is None:
         return None, None, _ONE, after
     value = _whole(total + section + (current or _ZERO))
@@ -358,42 +379,3 @@ def _whole(number: Decimal) -> Decimal:
     """Return the number without decimals of zero, which multiplying leaves."""
     whole = number.to_integral_value()
     return whole if whole == number else number
-
-
-@lru_cache(maxsize=1024)
-def _code(piece: str) -> Word | None:
-    """Return the currency that an ISO code names, also as "USD$"; in lower case only where it spells no word."""
-    code = piece[:3] if len(piece) == 4 and piece[3] in "$¥£" else piece
-    if len(code) != 3 or not (code.isupper() or code in LOWER_CASE_CODES):
-        return None
-    known = currency_code(code)
-    return None if known is None else Word(Role.CURRENCY, frozenset({known}))
-
-
-def _word(pieces: _Pieces, index: int) -> Word | None:
-    return pieces[index][1] if 0 <= index < len(pieces) else None
-
-
-def _is_number(pieces: _Pieces, index: int) -> bool:
-    return index < len(pieces) and pieces[index][0][0] in _DIGITS
-
-
-def _is_span(pieces: _Pieces, index: int) -> bool:
-    word = _word(pieces, index)
-    return word is not None and word.role in _SPANS
-
-
-def _is_currency(pieces: _Pieces, index: int) -> bool:
-    return _has_role(pieces, index, Role.CURRENCY)
-
-
-def _has_role(pieces: _Pieces, index: int, role: Role) -> bool:
-    word = _word(pieces, index)
-    return word is not None and word.role is role
-
-
-def _number_follows(pieces: _Pieces, index: int) -> bool:
-    """Tell whether the next thing said is a number, currencies and punctuation apart."""
-    while (word := _word(pieces, index)) is not None and word.role in (Role.CURRENCY, Role.NEUTRAL, Role.COLON):
-        index += 1
-    return _is_number(pieces, index)

@@ -1,10 +1,10 @@
 """Tell what an answer is: what was asked for, or a block, a login page, a part of a page, a page of another shape.
 
-Positive evidence comes first: a page that holds its own mark is good, whatever words the texts in it hold. Where
-there is none, only what a protection service itself puts there counts against a page: headers, and the page's own
-title, scripts, frames and meta elements, read as HTML. Words never do: a project may be about captchas, and the
-same scripts and cookies that a challenge has (``cf_clearance``, ``/cdn-cgi/challenge-platform/scripts/jsd``,
-``visid_incap_…``, ``x-datadome``) come with good pages, too.
+Positive evidence comes first: a page that holds its own mark, and does not break off after it, is good, whatever words
+the texts in it hold. Where there is none, only what a protection service itself puts there counts against a page:
+headers, and the page's own title, scripts, frames and meta elements, read as HTML. Words never do: a project may be
+about captchas, and the same scripts and cookies that a challenge has (``cf_clearance``,
+``/cdn-cgi/challenge-platform/scripts/jsd``, ``visid_incap_…``, ``x-datadome``) come with good pages, too.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
-import msgspec
 from parsel import Selector
 from w3lib.encoding import html_body_declared_encoding, http_content_type_encoding, read_bom
+
+from outsourcing_spiders.parsing.truncation import JsonState, breaks_off, has_end, json_state
 
 CLOUDFLARE = "Cloudflare"
 DATADOME = "DataDome"
 INCAPSULA = "Imperva Incapsula"
 PERIMETERX = "PerimeterX"
 
-_HEAD, _TAIL = 64 * 1024, 16 * 1024
-"""Bytes in which a service shows itself, and in which a page ends."""
+_HEAD = 64 * 1024
+"""Bytes in which a service shows itself."""
 
 
 class Kind(StrEnum):
@@ -76,17 +76,17 @@ def judge(
     markers = tuple(filter(None, (marker,) if isinstance(marker, str) else marker or ()))
     content_type = told.get("content-type", "")
     is_success = 200 <= status < 300
-    if is_success and (found := _marker_in(body, markers, content_type)) is not None:
-        return Verdict(Kind.GOOD, f"it holds {found!r}")
-    json_state = _json_state(body) if json_asked else "none"
-    if is_success and json_state == "whole":
-        return Verdict(Kind.GOOD, "it is JSON")
     page = _Page(body, content_type)
+    state = json_state(body) if json_asked else "none"
+    if is_success and (found := _marker_in(body, markers, content_type)) is not None:
+        return _cut_off(page, state) or Verdict(Kind.GOOD, f"it holds {found!r}")
+    if is_success and state == "whole":
+        return Verdict(Kind.GOOD, "it is JSON")
     if (verdict := _challenge(status, told, page)) is not None:
         return verdict
-    if status != 403 and (verdict := _login_redirect(status, told, url, asked_url)) is not None:
+    if status != 403 and (verdict := login_redirect(status, told.get("location"), url, asked_url)) is not None:
         return verdict
-    if json_state == "whole":
+    if state == "whole":
         return Verdict(Kind.OTHER, f"the status {status}, with JSON")
     if status == 403:
         return _refused(told, page)
@@ -101,16 +101,22 @@ def judge(
         return Verdict(Kind.OTHER, f"the status {status}")
     if not (markers or json_asked):
         return Verdict(Kind.GOOD, "nothing speaks against it")
-    return _without_mark(page, markers, json_asked, json_state)
+    return _without_mark(page, markers, json_asked, state)
 
 
-def _without_mark(page: _Page, markers: tuple[str, ...], json_asked: bool, json_state: _JsonState) -> Verdict:
+def _cut_off(page: _Page, state: JsonState) -> Verdict | None:
+    """Return what a page is that holds its mark, and not all that should come after it."""
+    if state == "broken off":
+        return Verdict(Kind.TRUNCATED, "JSON that breaks off")
+    return Verdict(Kind.TRUNCATED, "a page that breaks off") if page.breaks_off else None
+
+
+def _without_mark(page: _Page, markers: tuple[str, ...], json_asked: bool, state: JsonState) -> Verdict:
     """Judge a success that is not what was asked for."""
     if not page.body.strip():
         return Verdict(Kind.LAYOUT, "the body is empty")
     if json_asked:
-        is_part = json_state == "broken off"
-        return Verdict(Kind.TRUNCATED, "JSON that breaks off") if is_part else Verdict(Kind.LAYOUT, "it is no JSON")
+        return _cut_off(page, state) or Verdict(Kind.LAYOUT, "it is no JSON")
     if page.is_login:
         return Verdict(Kind.LOGIN, f"a login form on the page {page.title[:80]!r}")
     if _LOGIN_WALL.fullmatch(page.title):
@@ -142,32 +148,6 @@ def _encoding(body: bytes, content_type: str) -> str | None:
         or http_content_type_encoding(content_type or None)
         or html_body_declared_encoding(body[:4096])
     )
-
-
-_JsonState = Literal["whole", "broken off", "none"]
-
-
-# What is left of a value at the place where JSON breaks off.
-_BROKEN_VALUE = re.compile(r"\s*(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|[-+.\deE]+|u[\da-f]{0,3})?", re.I)
-
-
-def _json_state(body: bytes) -> _JsonState:
-    with suppress(msgspec.DecodeError, RecursionError):
-        # Only looked through: no objects are made of it.
-        msgspec.json.decode(body, type=msgspec.Raw)
-        return "whole"
-    try:
-        # Takes what platforms write and the standard does not know: half a character, a byte order mark.
-        json.loads(body.decode(json.detect_encoding(body), "replace").removeprefix("\ufeff"))
-    except json.JSONDecodeError as error:
-        text = error.doc.lstrip()
-        if not text.startswith(("{", "[")) or error.msg.startswith("Extra data"):
-            return "none"
-        breaks_off = error.msg.startswith("Unterminated string") or _BROKEN_VALUE.fullmatch(error.doc, error.pos)
-        return "broken off" if breaks_off else "none"
-    except RecursionError:
-        return "none"
-    return "whole"
 
 
 _HINTS = (
@@ -208,7 +188,7 @@ def _challenge(status: int, told: dict[str, str], page: _Page) -> Verdict | None
     if not any(hint in page.lowered for hint in _HINTS):
         return None
     if page.is_markup:
-        found = _cloudflare(page) or _title(page) or _source(page) or _incapsula(page) or _scripts(page)
+        found = _cloudflare(page) or _title(page, status) or _source(page) or _incapsula(page) or _scripts(page)
     else:
         found = _in_json(page) if not 200 <= status < 300 else None
     return found and Verdict(Kind.BLOCKED, *found)
@@ -218,9 +198,11 @@ _Sign = tuple[str, str]
 """What was found, and whose it is."""
 
 
-def _title(page: _Page) -> _Sign | None:
+def _title(page: _Page, status: int) -> _Sign | None:
     title = page.title.lower()
-    vendor = CLOUDFLARE if _CLOUDFLARE_DENIED.fullmatch(title) else _TITLES.get(title)
+    # With 429 it is a rate limit (error 1015), which has the same title.
+    is_denied = status != 429 and _CLOUDFLARE_DENIED.fullmatch(title)
+    vendor = CLOUDFLARE if is_denied else _TITLES.get(title)
     return (f"the page's title {page.title!r}", vendor) if vendor else None
 
 
@@ -304,11 +286,15 @@ _LOGIN_TITLE = re.compile(r"\b(?:log|sign) ?in\b|\b(?:вход|войти|anmeld
 _LOGIN_WALL = re.compile(r"(?:(?:\w+ )?(?:log|sign) ?in [-–|] )?(?:log|sign) ?in to your (?:\w+ )?account", re.I)
 
 
-def _login_redirect(status: int, told: dict[str, str], url: str, asked_url: str) -> Verdict | None:
+def login_redirect(status: int, location: str | None, url: str, asked_url: str) -> Verdict | None:
+    """Return what an answer is that leads, or has led, to a login; ``None`` for any other. Never raises.
+
+    `location` is where it leads; `url`, `asked_url`: as of `judge`. A login page that was asked for by itself is none.
+    """
     if status == 429 or status >= 500 or _leads_to_login(asked_url):
         return None
     with suppress(ValueError):
-        target = urljoin(url, told.get("location", "").strip()) if 300 <= status < 400 else url
+        target = urljoin(url, (location or "").strip()) if 300 <= status < 400 else url
         return Verdict(Kind.LOGIN, f"a redirect to {target}") if _leads_to_login(target) else None
     return None
 
@@ -348,8 +334,13 @@ class _Page:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it ends as a whole page does."""
-        return b"</html" in self.body[-_TAIL:].replace(b"\0", b"").lower()
+        """Whether it ends as nearly all whole pages do."""
+        return has_end(self.body)
+
+    @property
+    def breaks_off(self) -> bool:
+        """Whether it begins as a whole page does, and ends as none can."""
+        return not self.is_closed and self.is_html and breaks_off(self.body)
 
     @property
     def is_login(self) -> bool:

@@ -26,6 +26,8 @@ _TEXTS = frozenset(
     {"Date", "URL", "URLSearchParams", "ArrayBuffer", "DataView"}
     | {f"{kind}{bits}Array" for kind in ("Int", "Uint") for bits in (8, 16, 32)}
     | {"Uint8ClampedArray", "Float16Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array"}
+    | {f"Temporal.{kind}" for kind in ("Duration", "Instant", "ZonedDateTime")}
+    | {f"Temporal.Plain{kind}" for kind in ("Date", "Time", "DateTime", "MonthDay", "YearMonth")}
 )
 _SCALARS = _TEXTS | {"RegExp", "BigInt", "Object"}
 _OWN = _CONTAINERS | _SCALARS
@@ -42,7 +44,8 @@ def unflatten(flat: object, *path: str | int) -> Any:
 
     With a path only what lies there is made. Dates, addresses and regular expressions are texts, binary data is
     base64 text, a Set is a list, a Map a dict (or a list of pairs, when its keys are no texts or numbers),
-    ``undefined`` and holes are ``None``. Vue's wrappers (``Reactive``, ``Ref`` and the like) give what they
+    ``undefined`` and holes are ``None``, and so is what versions of devalue write alike and mean differently: boxed
+    numbers, and views of a part of a buffer. Vue's wrappers (``Reactive``, ``Ref`` and the like) give what they
     wrap; so does any type of the page's own, since such a type is always written as its name and one place.
     What stands in several places is the same object in each, and an object can hold itself.
 
@@ -214,11 +217,14 @@ class _State:
             return f"/{value}/{raw[2] if len(raw) > 2 else ''}"
         if tag == "BigInt" and (type(value) is int or isinstance(value, str)):
             return _integer(value)
-        # Newer versions write the place of a boxed value, older ones the value: a number could be either.
-        if tag == "Object" and isinstance(value, (str, bool, float)):
-            return value
+        if tag == "Object" and (value is None or isinstance(value, (str, bool, int, float))):
+            # From 5.7 on it is the place of a boxed value, before the value: a number could be either.
+            return None if type(value) is int else value
         if tag in _TEXTS and len(raw) == 2 and type(value) is int:
             return self._text_at(value, tag)
+        if tag in _TEXTS and len(raw) == 4 and all(type(number) is int for number in raw[1:]):
+            # A part of a buffer: from and to in elements, from 5.7 on the first byte and how many elements.
+            return None
         raise ValueError(f"unknown form of the devalue type {tag!r}")
 
     def _text_at(self, place: int, tag: str) -> str:

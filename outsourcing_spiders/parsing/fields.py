@@ -1,9 +1,11 @@
-"""What spiders read single fields with, under one roof; and the two things that all of them do with mappings."""
+"""What spiders read single fields with, under one roof; and the few things that they do with any platform's values."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urljoin
 
 from outsourcing_spiders.parsing.budgets import budget_of, parse_budget
 from outsourcing_spiders.parsing.countries import country_code
@@ -12,8 +14,10 @@ from outsourcing_spiders.parsing.markup import html_to_text, text_or_markup
 from outsourcing_spiders.parsing.money import decimal_or_none, int_or_none
 from outsourcing_spiders.parsing.text import slug
 
-__all__ = ["at", "budget_of", "country_code", "days_after", "decimal_or_none", "given", "html_to_text", "int_or_none",
-           "parse_budget", "parse_deadline", "slug", "text_or_markup"]  # fmt: skip
+__all__ = ["at", "budget_of", "count_or_none", "country_code", "days_after", "decimal_or_none", "given", "html_to_text",
+           "int_or_none", "parse_budget", "parse_deadline", "slug", "text_or_markup", "url_of"]  # fmt: skip
+
+_IN_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 
 
 def at(row: Mapping[str, Any] | None, *keys: str) -> Any:
@@ -27,6 +31,23 @@ def at(row: Mapping[str, Any] | None, *keys: str) -> Any:
             return None
         value = value.get(key)
     return value
+
+
+def count_or_none(value: object) -> int | None:
+    """Return how many there are of something, as `int_or_none` does; in a text, commas may part thousands.
+
+    Not for amounts: what a comma means in one is another matter.
+    """
+    if isinstance(value, str) and _IN_THOUSANDS.fullmatch(value.strip()):
+        value = value.replace(",", "")
+    return int_or_none(value)
+
+
+def url_of(home: str, path: str | None) -> str:
+    """Return the absolute address of a project's page; raises `ValueError` where the platform tells none."""
+    if not path:
+        raise ValueError("no address")
+    return urljoin(home, path)
 
 
 def given(parameters: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from outsourcing_spiders.parsing.javascript_objects import BUILT_IN, the_only
 
 DEEPEST = 1_000
 """Objects and arrays within each other; what is deeper is refused."""
 _MOST_HOLES = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _BLANK = re.compile(r"(?:[\s\ufeff]|//[^\n\r\u2028\u2029]*|/\*.*?\*/)*", re.DOTALL)
 _MAY_BE_BLANK = frozenset(character for character in map(chr, range(0x3001)) if character.isspace()) | {"/", "\ufeff"}
@@ -83,15 +83,6 @@ def read_call(text: str, at: int = 0) -> tuple[Any, int]:
     # Parameters without an argument are undefined.
     names = dict.fromkeys(parameters) | dict(zip(parameters, arguments, strict=False))
     return _Reader(text, head.end(), names).body(), caller.at
-
-
-def pairs_to_map(pairs: list[Any]) -> dict[Any, Any] | list[Any]:
-    """Return key and value pairs as a dict, or as they are when some key can be none in Python."""
-    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
-        raise ValueError("a Map that is not made of pairs")
-    if any(isinstance(key, (dict, list)) for key, _ in pairs):
-        return pairs
-    return dict(pairs)
 
 
 def _end_of_block(text: str, at: int) -> int:
@@ -234,7 +225,7 @@ class _Reader:
             self.at += 1
             return _Frame("]", target=[])
         if ("A" <= character <= "Z" or character == "n") and (called := _CALLED.match(self.text, self.at)):
-            if (finish := self._built_in(called[1])) is None:
+            if (finish := self._empty if called[1] == "Array" else BUILT_IN.get(called[1])) is None:
                 raise ValueError(f"a call of {called[1][:40]!r} at character {self.at}")
             self.at = called.end()
             return _Frame(")", target=[], finish=finish)
@@ -330,20 +321,8 @@ class _Reader:
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
         return text
 
-    def _built_in(self, name: str) -> Callable[[list[Any]], Any] | None:
-        return {
-            "Date": _date,
-            "Map": lambda given: pairs_to_map(_only_list(given)),
-            "Set": _only_list,
-            "URL": _only,
-            "Object": _only,
-            "BigInt": lambda given: int(str(_only(given))[:100]),
-            "Object.create": lambda given: {},
-            "Array": self._empty,
-        }.get(name)
-
     def _empty(self, given: list[Any]) -> list[None]:
-        length = _only(given) if given else 0
+        length = the_only(given) if given else 0
         if type(length) is not int or length < 0:
             raise ValueError(f"an array of no length at character {self.at}")
         self._holes += length
@@ -369,29 +348,3 @@ def _member(target: Any, key: Any) -> Any:
         return target[key]
     except (KeyError, IndexError, TypeError):
         raise ValueError("an assignment to what is not there") from None
-
-
-def _only(given: list[Any]) -> Any:
-    if len(given) != 1:
-        raise ValueError(f"a call with {len(given)} arguments")
-    return given[0]
-
-
-def _only_list(given: list[Any]) -> list[Any]:
-    value = _only(given) if given else []
-    if not isinstance(value, list):
-        raise ValueError("a collection that is not made of a list")
-    return value
-
-
-def _date(given: list[Any]) -> str | None:
-    value = _only(given)
-    if isinstance(value, str) or value is None:
-        return value or None
-    if type(value) not in (int, float) or value != value:
-        return None
-    try:
-        moment = _EPOCH + timedelta(milliseconds=value)
-    except OverflowError:
-        return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -18,12 +18,17 @@ Window = tuple[int, float]
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
 _RESET = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-after")
 _LIMIT = ("ratelimit-limit", "ratelimit-policy", "x-ratelimit-limit", "x-rate-limit-limit")
-_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?", re.ASCII)
-_POLICY = re.compile(r'(?:^|,)\s*(?:(\d{1,12})|"[^"]{0,100}")\s*((?:;\s*\w+="?[^",;]{0,100}"?\s*)+)', re.ASCII)
+_NUMBER = re.compile(r"\d{1,20}(?!\d)(?:\.\d{1,9})?", re.ASCII)
+_POLICY = re.compile(
+    r'(?:^|,)\s*(?:(\d{1,12})|"[^"]{0,100}"|[a-z]\w{0,99})\s*((?:;\s*\w+="?[^",;]{0,100}"?\s*)+)',
+    re.ASCII | re.IGNORECASE,
+)
 _PARAMETER = re.compile(r';\s*(\w+)="?(\d{1,12})\b', re.ASCII)
-_FIELD = re.compile(r'(?:^|[,;])\s*(remaining|reset|r|t)="?(\d{1,12})\b', re.ASCII)
+_FIELD = re.compile(r'(?:^|[,;])\s*(remaining|reset)="?(\d{1,12})\b', re.ASCII)
 # Seconds since 1970 in 2001, and milliseconds likewise: shorter numbers are seconds from now.
 _EPOCH_SECONDS, _EPOCH_MILLISECONDS = 1e9, 1e12
+# Allowances are granted by the month at most: what is longer is in another unit, or nonsense.
+_LONGEST = 32 * 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +44,45 @@ class Limits:
     reset: float | None = None
     windows: tuple[Window, ...] = ()
 
+    @property
+    def rest(self) -> float | None:
+        """Return the seconds of rest that it asks for, if it does; what ``Retry-After`` says comes first."""
+        if self.retry_after is not None or self.remaining != 0:
+            return self.retry_after
+        if self.reset is not None:
+            return self.reset
+        # It does not say until when. Others may use the same allowance, so the shortest window from now.
+        return min((seconds for _, seconds in self.windows), default=None)
+
 
 def read_limits(headers: Mapping[str, str], *, now: datetime) -> Limits:
     """Return what `headers` (lower-case names) say; `now` is aware, the answer's own Date where it has one.
 
-    What cannot be read says nothing; nothing is raised.
+    What cannot be read says nothing, nor does a time of more than 32 days; nothing is raised.
     """
-    fields = {name: float(value) for name, value in _FIELD.findall(headers.get("ratelimit", ""))}
+    told_remaining, told_reset = _closest_limit(headers.get("ratelimit", ""))
     remaining = _first_number(headers, _REMAINING)
     if remaining is None:
-        remaining = fields.get("remaining", fields.get("r"))
+        remaining = told_remaining
     reset = _first_number(headers, _RESET)
     if reset is None:
-        reset = fields.get("reset", fields.get("t"))
+        reset = told_reset
     return Limits(
         retry_after=_seconds(headers.get("retry-after", ""), now),
         remaining=None if remaining is None else int(remaining),
         reset=None if reset is None else _from_now(reset, now),
         windows=tuple(_windows(", ".join(headers[name] for name in _LIMIT if name in headers))),
     )
+
+
+def _closest_limit(text: str) -> tuple[float | None, float | None]:
+    """Return what is left, and for how many seconds, of the limit of which the least is left, for the longest time."""
+    limits = [parameters for _, parameters in _policies(text) if "r" in parameters]
+    if limits:
+        closest = min(limits, key=lambda limit: (limit["r"], -limit.get("t", 0)))
+        return closest["r"], closest.get("t")
+    fields = {name: float(value) for name, value in _FIELD.findall(text)}
+    return fields.get("remaining"), fields.get("reset")
 
 
 def _first_number(headers: Mapping[str, str], names: tuple[str, ...]) -> float | None:
@@ -78,21 +103,33 @@ def _seconds(text: str, now: datetime) -> float | None:
         return None
     # A date without a zone is of "-0000", which means UTC.
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max((moment - now).total_seconds(), 0.0)
+    return _believable((moment - now).total_seconds())
 
 
-def _from_now(number: float, now: datetime) -> float:
-    if number >= _EPOCH_MILLISECONDS:
+def _from_now(number: float, now: datetime) -> float | None:
+    # Microseconds and nanoseconds, too.
+    while number >= _EPOCH_MILLISECONDS:
         number /= 1000
-    return max(number - now.timestamp(), 0.0) if number >= _EPOCH_SECONDS else number
+    return _believable(number - now.timestamp() if number >= _EPOCH_SECONDS else number)
+
+
+def _believable(seconds: float) -> float | None:
+    return max(seconds, 0.0) if seconds <= _LONGEST else None
 
 
 def _windows(text: str) -> list[Window]:
     found: list[Window] = []
-    for number, parameters in _POLICY.findall(text[:2_000]):
-        told = {name.lower(): int(value) for name, value in _PARAMETER.findall(parameters)}
+    for number, told in _policies(text):
         requests = int(number) if number else told.get("q", 0)
         seconds = told.get("window", told.get("w", 0))
-        if requests > 0 and seconds > 0 and (requests, float(seconds)) not in found:
+        if requests > 0 and 0 < seconds <= _LONGEST and (requests, float(seconds)) not in found:
             found.append((requests, float(seconds)))
     return found
+
+
+def _policies(text: str) -> list[tuple[str, dict[str, int]]]:
+    """Return the number that stands in the place of a name, or nothing, and the parameters of each item of a list."""
+    return [
+        (number, {name.lower(): int(value) for name, value in _PARAMETER.findall(parameters)})
+        for number, parameters in _POLICY.findall(text[:2_000])
+    ]

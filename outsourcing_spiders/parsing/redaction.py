@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 SHORTEST = 6
 """Characters of the shortest value that is taken for a secret: a shorter one would stand in every other line."""
+PRIVATE = "[private]"
+"""What stands for the value of a key that a platform's spider declares to be private."""
 
 _SECRET_NAME = re.compile(r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|KEY)$", re.IGNORECASE)
 # With which name a secret goes into the header of Basic authentication: CLIENT_ID with CLIENT_SECRET.
@@ -77,23 +79,29 @@ def redact_values(value: Any, secrets: tuple[Secret, ...] = ()) -> Any:
     return value
 
 
-def scrub_personal(text: str) -> str:
-    """Return `text` with ``[e-mail]``, ``[phone]`` and ``[name]`` for addresses, telephone numbers and names.
+def scrub_personal(text: str, private_keys: tuple[str, ...] = ()) -> str:
+    """Return `text` with ``[e-mail]``, ``[phone]``, ``[name]`` and ``[private]`` for what is about people.
 
-    Only numbers that say that they are one: in a ``tel:`` link, or written internationally with a plus sign and at
-    least nine digits. Others look like ids, amounts and dates, which must stay. Only names that something says of that
-    they are a person's or a company's: a JSON key (``"public_name"``, ``"hiringOrganization"``), a class of HTML
-    (``username``). Elsewhere no program finds them.
+    Only numbers that say that they are one: in a ``tel:`` link, written internationally with a plus sign and at least
+    nine digits, in three groups as in Korea and Japan, a Korean mobile number. Others look like ids, amounts and
+    dates, which must stay. Only names that something says of that they are a person's or a company's: a JSON key
+    (``"public_name"``, ``"hiringOrganization"``), a class of HTML (``username``). Elsewhere no program finds them.
+    `private_keys` are the JSON keys whose texts and numbers are private whatever they look like; JSON may be escaped
+    within other texts.
     """
-    if "@" in text or "%40" in text or "&#" in text:
-        text = _EMAIL.sub("[e-mail]", text)
-    if "+" in text or "tel:" in text:
-        text = _TEL_LINK.sub(r"\1[phone]", text)
-        text = _PHONE.sub("[phone]", text)
     lower = text.lower()
+    if any(sign in lower for sign in _AT_SIGNS):
+        text = _without_addresses(text)
+    if "tel:" in lower:
+        text = _TEL_LINK.sub(r"\1[phone]", text)
+    if "+" in text:
+        text = _INTERNATIONAL.sub("[phone]", text)
+    text = _NATIONAL.sub("[phone]", text)
     for words, pattern in _NAMED:
         if any(word in lower for word in words):
             text = pattern.sub(r"\1[name]", text)
+    if any(key in text for key in private_keys):
+        text = _private(private_keys).sub(rf"\g<key>\g<quote>{PRIVATE}\g<quote>", text)
     return text
 
 
@@ -226,16 +234,34 @@ def _hide(match: re.Match[str]) -> str:
     return match[0][:start] + _HIDDEN + match[0][end:]
 
 
-# An image for dense screens is called icon@2x.png.
-_EMAIL = re.compile(
-    r"(?<![\w.+%-])[\w.+%-]{1,64}(?:@|%40|&#64;|&#x40;|&commat;)(?:[\w-]{1,63}\.){1,5}"
-    r"(?!(?:png|jpe?g|gif|webp|avif|svg|ico|css|js|mjs|json|map|html?)\b)[^\W\d_]{2,24}(?![\w@])",
+_AT_SIGNS = ("@", "%40", "&#64;", "&#x40;", "&commat;", "\\u0040")
+# What follows may be of a script without blanks. An image for dense screens is called icon@2x.png.
+_AT_HOST = re.compile(
+    rf"(?:{'|'.join(map(re.escape, _AT_SIGNS))})(?:[\w-]{{1,63}}\.){{1,5}}"
+    r"(?!(?:png|jpe?g|gif|webp|avif|svg|ico|css|js|mjs|json|map|html?)(?![a-z0-9_]))"
+    r"(?:[a-z]{2,24}(?![a-z0-9_@])|[^\W\d_]{2,24}(?![\w@]))",
     re.IGNORECASE,
 )
+_LONGEST_USER = 64
+# JSON is read as it came: in "\njane" the "n" is a line break's. What stands before may be of such a script, too.
+_USER = re.compile(
+    r"(?:(?<![\w.+%\\-])|(?<=\\[bfnrt])|(?<=\\u[0-9a-f]{4})|(?<=\\)(?![bfnrt]|u[0-9a-f]{4})"
+    rf"|(?<=%[0-9a-f]{{2}})|(?<=[^\x00-\x7f])(?=[a-z0-9]))[\w.+%-]{{1,{_LONGEST_USER}}}\Z",
+    re.IGNORECASE,
+)
+# Each begins with the character that is searched for, and then looks back.
 _TEL_LINK = re.compile(r"\b(tel:)\+?[0-9(][0-9().\-\s]{4,20}[0-9]", re.IGNORECASE)
-_PHONE = re.compile(r"(?<![\w+])\+[1-9](?:[ ().\-/\u00a0]{0,2}[0-9]){8,14}(?![\w])")
+_INTERNATIONAL = re.compile(
+    r"\+(?:(?<=\\[bfnrt]\+)|(?<=\\u[0-9a-fA-F]{4}\+)|(?<![A-Za-z0-9_+]\+))"
+    r"[1-9](?:[ ().\-/\u00a0]{0,2}[0-9]){8,14}(?![A-Za-z0-9_])"
+)
+_NATIONAL = re.compile(
+    r"0(?:(?<=\\[bfnrt]0)|(?<=\\u[0-9a-fA-F]{4}0)|(?<![A-Za-z0-9_.-]0))"
+    r"(?:[0-9]{1,3}-[0-9]{3,4}-[0-9]{4}|(?<![/=]0)1[016-9](?P<apart>[. ]?)[0-9]{3,4}(?P=apart)[0-9]{4})"
+    r"(?![A-Za-z0-9_]|[.-][0-9])"
+)
 # The value of a JSON key, the whole of it quoted in the same way; keys may be escaped inside of other texts.
-_QUOTE = r"(?:\\?\"|&quot;)"
+_QUOTE = r"(?:\\{0,3}\"|&quot;|&#34;)"
 _NAME = rf"\s{{0,20}}:\s{{0,20}}(?P<quote>{_QUOTE}))(?!\[name\])(?:(?!(?P=quote))(?:\\[\s\S]|[^\\])){{1,300}}"
 _NAMED = (
     (
@@ -263,3 +289,23 @@ _NAMED = (
     ),
 )
 """Words of which a text must hold one for the pattern to be tried; the pattern, whose first group stays."""
+
+
+def _without_addresses(text: str) -> str:
+    """Return `text` without e-mail addresses; it looks for their signs first, of which there are few."""
+    parts, end = [], 0
+    for host in _AT_HOST.finditer(text):
+        if user := _USER.search(text, max(end, host.start() - _LONGEST_USER), host.start()):
+            parts += [text[end : user.start()], "[e-mail]"]
+            end = host.end()
+    return "".join([*parts, text[end:]])
+
+
+@lru_cache(maxsize=16)
+def _private(keys: tuple[str, ...]) -> re.Pattern[str]:
+    """Return the pattern for the values of JSON keys; what was replaced already stays as it is."""
+    names = "|".join(map(re.escape, keys))
+    return re.compile(
+        rf"(?P<key>(?P<quote>{_QUOTE})(?:{names})(?P=quote)\s{{0,20}}:\s{{0,20}})(?:-?[0-9][0-9.eE+-]{{0,30}}"
+        r"|(?P=quote)(?!\[[a-z-]{1,20}\](?P=quote))(?:(?!(?P=quote))(?:\\[\s\S]|[^\\])){1,4000}(?P=quote)?)"
+    )

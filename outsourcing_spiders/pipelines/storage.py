@@ -73,7 +73,7 @@ class StoragePipeline:
             retry_for=settings.getfloat("DATABASE_RETRY_SECONDS"),
             index_for=settings.getfloat("TEXT_INDEX_SECONDS"),
             on_failure=pipeline._on_failure,
-            scrub=lambda text: scrub_personal(hide(text)),
+            scrub=lambda text: scrub_personal(hide(text), spider.private_keys),
         )
         crawler.signals.connect(pipeline._on_item_dropped, signal=signals.item_dropped)
         crawler.signals.connect(pipeline._on_engine_stopped, signal=signals.engine_stopped)

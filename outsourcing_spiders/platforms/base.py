@@ -12,6 +12,7 @@ import scrapy
 from scrapy import signals
 from scrapy.crawler import Crawler
 from scrapy.exceptions import CloseSpider, DownloadCancelledError
+from scrapy.http import Response
 from scrapy.settings import BaseSettings
 from twisted.python.failure import Failure
 
@@ -51,6 +52,8 @@ class PlatformSpider(PlatformTimes, scrapy.Spider):
     """Whether any page needs a browser (``meta={"render": …}``): it is started by the first request that does."""
     kept_for: ClassVar[timedelta | None] = None
     """How long the platform's terms let a copy be kept (`Project.expires_at`); ``None``: they do not say."""
+    private_keys: ClassVar[tuple[str, ...]] = ()
+    """Keys of its JSON whose texts and numbers name people: they stand in no page that is saved or kept."""
     narrowed_by: ClassVar[frozenset[str]] = frozenset()
     """Which of ``query``, ``skills``, ``category`` the platform's listing can be narrowed by."""
     argument_rules: ClassVar[tuple[given.Rule, ...]] = ()
@@ -126,6 +129,10 @@ class PlatformSpider(PlatformTimes, scrapy.Spider):
     def wanted_since(self) -> str:
         """How far back this crawl is to read: an ISO time, or `WHOLE`."""
         return self.since.isoformat() if self.since else WHOLE
+
+    def expires_at(self, response: Response) -> datetime | None:
+        """Return when copies of what an answer holds must be gone (`kept_for`); aware. ``None``: that is not said."""
+        return None if self.kept_for is None else self.answered_at(response) + self.kept_for
 
     def absolute(self, path: str) -> str:
         """Return the address of `path` on the host that is crawled."""

@@ -15,6 +15,7 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from outsourcing_spiders.items import Project
+from outsourcing_spiders.middlewares.block_guard import flaw_of
 from outsourcing_spiders.middlewares.outcomes import Refused, Skipped, end_crawl
 from outsourcing_spiders.outcomes import LayoutChanged, Outcome, Unreachable
 from outsourcing_spiders.pipelines.storage import StoragePipeline
@@ -33,9 +34,11 @@ _ORDER = 890
 class DetailPagesSpider(ListingSpider[Any]):
     """Ask for a project's own page where the listing has no full description; stands before the listing's base.
 
-    Not for projects whose full text is stored. A project whose page cannot be had is stored as the listing tells
-    it, and its page is asked for again when it is met again; a crawl that missed one for no good reason does not
-    pass for whole, so that the next one meets it. Pages that are gone (404, 410) or forbidden are a good reason.
+    Not for projects whose full text is stored. A project whose page cannot be had, or not be read, is stored as the
+    listing tells it, and its page is asked for again when it is met again; a crawl that missed one for no good reason
+    does not pass for whole, so that the next one meets it. Good reasons are pages that are gone (404, 410), those that
+    are forbidden, and up to four that came and cannot be read: from the fifth on it is the layout's fault, and the
+    crawl ends as `LayoutChanged` when none could be read.
     """
 
     detail_marker: ClassVar[str | tuple[str, ...] | None] = None
@@ -69,7 +72,7 @@ class DetailPagesSpider(ListingSpider[Any]):
             errback=self.detail_failed,
             cb_kwargs={"item": item},
             # Tried again before others are: what is away is noticed soon.
-            meta={"marker": self.detail_marker, "priority_adjust": 1, **request.meta},
+            meta={"detail_page": True, "marker": self.detail_marker, "priority_adjust": 1, **request.meta},
             priority=_BEFORE_PAGES,
             # The listing names a project once, and another crawl may have failed to get its page.
             dont_filter=True,
@@ -81,6 +84,8 @@ class DetailPagesSpider(ListingSpider[Any]):
             # `scrapy parse` and `scrapy shell` have no listing beside it.
             item = Project(platform=self.name, external_id=response.url, url=response.url, title="")
         try:
+            if (flaw := flaw_of(response)) is not None:
+                raise ValueError(flaw)
             found = self.detail(item, response)
         except Outcome:
             raise
@@ -110,6 +115,11 @@ class DetailPagesSpider(ListingSpider[Any]):
 
     def _detail_misread(self, response: Response, error: Exception) -> None:
         self._details_misread += 1
+        self.count("details/misread")
+        # Of a page that is read alone, nothing else is known than that it cannot be read.
+        if hasattr(self, "walk") and self._details_misread < _MANY:
+            logger.warning("%s cannot be read: %r", response.url, error)
+            return
         self.not_whole()
         if self._details_misread >= _MANY and not self._any_detail:
             raise LayoutChanged(f"none of the first pages of projects can be read: {error!r}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from scrapy import Request
@@ -19,17 +19,23 @@ logger = logging.getLogger(__name__)
 
 
 class GraphqlSpider(JsonPagesSpider):
-    """Read the connection that `field` of the query is, by `variables`.
+    """Read the connection that `field` is, by `variables`, and of each row what `node` names.
 
     Errors come with status 200. One inside of a row costs the field that it names; any other ends the crawl, as
     `error_codes` says by words of its message, even where rows beside it look like an answer.
     An empty listing is believed only of an account that is shown anything at all (`proof`).
     """
 
-    document: ClassVar[str]
-    """The query, with a variable for all that changes."""
     field: ClassVar[str]
-    """Name of the connection in the answer's data."""
+    """Name of the connection, in the query and in the answer's data."""
+    parameters: ClassVar[str]
+    """Variables of the query with their types: ``$filter: JobFilter``."""
+    arguments: ClassVar[str]
+    """What the connection is asked with: ``filter: $filter, order: NEWEST``."""
+    node: ClassVar[str]
+    """Fields of a row that are asked for."""
+    document: ClassVar[str]
+    """The query that follows from those."""
     endpoint: ClassVar[str] = "graphql"
     """Path that queries are posted to."""
     refused_token: ClassVar[str]
@@ -48,9 +54,11 @@ class GraphqlSpider(JsonPagesSpider):
         return None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Derive from the name of the connection where its parts are."""
+        """Derive from what the connection is the query for it, and where its parts are in an answer."""
         super().__init_subclass__(**kwargs)
         if "field" in cls.__dict__:
+            parts = f"totalCount pageInfo {{ hasNextPage endCursor }} edges {{ node {{{cls.node}}} }}"
+            cls.document = f"query ({cls.parameters}) {{ {cls.field}({cls.arguments}) {{ {parts} }} }}"
             at = ("data", cls.field)
             cls.rows_at, cls.total_at = (*at, "edges"), (*at, "totalCount")
             cls.has_next_at, cls.cursor_at = (*at, "pageInfo", "hasNextPage"), (*at, "pageInfo", "endCursor")
@@ -92,9 +100,9 @@ class GraphqlSpider(JsonPagesSpider):
         advice = self.advice.get(kind, "the spider needs mending" if kind is LayoutChanged else "")
         return kind(f"{response.url} answered with an error: {said!r}" + (f"; {advice}" if advice else ""))
 
-    def find_rows(self, value: Any) -> Iterable[Any]:
-        """The nodes of the edges."""
-        return (edge["node"] for edge in super().find_rows(value))
+    def record(self, row: Any, value: Any) -> Any:
+        """The node of an edge."""
+        return row["node"]
 
     def is_token_refused(self, response: Response) -> bool:
         """Tell whether an answer refuses the token, be it by status 401 or with an error."""

@@ -28,9 +28,12 @@ class JobPostingSpider(DetailPagesSpider):
     """CSS of the text on the page, which is read where there is no posting; it may be cut for visitors."""
     after_shown_text: ClassVar[str] = ""
     """What stands after a text that was cut, such as the name of a button."""
-    text_for_members: ClassVar[bool] = False
-    """Whether the text may be for members: its lack is noted as ``login_only`` in `extra`, and is no new layout."""
+    members_only: ClassVar[tuple[str, tuple[str, ...]] | None] = None
+    """Words that a page shows in place of what only members see, and names of what that is, fields of `Project` or not.
 
+    Those of them that the posting does not tell are noted as ``login_only`` in `extra`. Without such words, a page that
+    has no text is one of another shape.
+    """
     ends_with_the_day: ClassVar[bool] = False
     """Whether the hour of ``validThrough`` means nothing, and the end of that day is meant."""
 
@@ -43,19 +46,27 @@ class JobPostingSpider(DetailPagesSpider):
         except StateMissing:
             if self.shown_text is not None:
                 return self.as_shown(item, response, self.shown_text)
-            if not self.text_for_members:
-                raise
-            posting = {"description": None}
+            posting = {}
         return self.with_posting(item, posting, response)
 
-    def with_posting(self, item: Project, posting: Row, response: Response) -> Project:
+    def locked_parts(self, response: TextResponse) -> tuple[str, ...]:
+        """Return the names of what the page says that only members see; what a script writes is no part of that."""
+        if self.members_only is None:
+            return ()
+        words, parts = self.members_only
+        shown = response.xpath("//text()[not(parent::script)][contains(., $words)]", words=words)
+        return parts if shown else ()
+
+    def with_posting(self, item: Project, posting: Row, response: TextResponse) -> Project:
         """Return the item with what the posting says."""
-        text = posting.get("description") if self.text_for_members else posting["description"]
+        locked, text = self.locked_parts(response), posting.get("description")
+        if text is None and "description" not in locked:
+            raise ValueError("no JobPosting with a description on the page")
         item.description = clean_paragraphs(text_or_markup(text or "")) or None
         # Whatever members see beyond it, a visitor sees no more.
         item.description_complete = True
-        if item.description is None and self.text_for_members:
-            item.extra["login_only"] = ["description"]
+        if locked:
+            item.extra["login_only"] = [part for part in locked if not getattr(item, part, None)]
         if posting.get("jobLocationType") == "TELECOMMUTE":
             item.work_mode = "remote"
         salary, ends = posting.get("baseSalary"), posting.get("validThrough")

@@ -96,7 +96,7 @@ class JsonPagesSpider(JsonRowsSpider):
         if status == 403:
             return Blocked(f"{where}: it refuses us; wait before the next crawl")
         # It is logged, and some rows name people.
-        return LayoutChanged(f"{where} with {problem}: {scrub_personal(body)[:200]!r}")
+        return LayoutChanged(f"{where} with {problem}: {scrub_personal(body, self.private_keys)[:200]!r}")
 
 
 class JsonApiSpider(JsonPagesSpider):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
 from functools import reduce
 from operator import getitem
 from typing import Any, ClassVar
@@ -15,6 +14,9 @@ from outsourcing_spiders.parsing.money import int_or_none
 from outsourcing_spiders.platforms.listing import ListingSpider, Page
 
 Row = dict[str, Any]
+
+# What reading where nothing is raises.
+_MISPLACED = (KeyError, IndexError, TypeError, AttributeError)
 
 
 class JsonRowsSpider(ListingSpider[Row]):
@@ -39,9 +41,9 @@ class JsonRowsSpider(ListingSpider[Row]):
     def value(self, response: Response) -> Any:
         """Return the value that a good page is, or holds; raises the `Outcome` that a bad one means."""
 
-    def find_rows(self, value: Any) -> Iterable[Any]:
-        """Return the rows of the value; whatever is no object among them is left out."""
-        return self._found(value, self.rows_at)  # type: ignore[no-any-return]
+    def record(self, row: Any, value: Any) -> Any:
+        """Return what is told of a project where a row of the value is not that itself: inside of it, or beside it."""
+        return row
 
     def row_id(self, row: Row) -> str:
         """Return the platform's id of a row; raises `KeyError`, `TypeError` when there is none."""
@@ -54,12 +56,12 @@ class JsonRowsSpider(ListingSpider[Row]):
         """Return what a page holds; raises `LayoutChanged` where rows or totals are not where they were."""
         value = self.value(response)
         try:
-            rows = [row for row in self.find_rows(value) if isinstance(row, dict)]
+            rows = self._records(value)
             total, pages, number, has_next, cursor = (
                 self._optional(value, path)
                 for path in (self.total_at, self.pages_at, self.page_at, self.has_next_at, self.cursor_at)
             )
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
+        except _MISPLACED as error:
             raise LayoutChanged(f"{response.url} holds no rows where they were: {error!r}") from error
         is_last: bool | None = None
         if (count := int_or_none(pages)) is not None:
@@ -71,6 +73,25 @@ class JsonRowsSpider(ListingSpider[Row]):
         elif self.cursor_at:
             is_last = cursor in (None, "")
         return Page(rows=rows, total=int_or_none(total), is_last=is_last, following=cursor)
+
+    def _records(self, value: Any) -> list[Row]:
+        """Return the records of the rows; those that have none are counted, and raise only where no row has one."""
+        records: list[Row] = []
+        problem: Exception | None = None
+        for row in self._found(value, self.rows_at):
+            try:
+                record = self.record(row, value)
+            except _MISPLACED as error:
+                problem = error
+            else:
+                if isinstance(record, dict):
+                    records.append(record)
+                    continue
+                problem = TypeError(f"{type(record).__name__} where a record was")
+            self.count("skipped/no_record")
+        if problem is not None and not records:
+            raise problem
+        return records
 
     def _optional(self, value: Any, path: tuple[str | int, ...]) -> Any:
         if not path:

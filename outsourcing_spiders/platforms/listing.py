@@ -303,6 +303,6 @@ def _incomplete(walk: Walk) -> Outcome:
         return LayoutChanged(f"the listing {says}{'' if walk.total is None else ', and shows none'}")
     places = "1 place" if walk.gaps == 1 else f"{walk.gaps} places"
     return Incomplete(
-        f"{places} of the listing could not be read: it moved too fast, or its pages came empty; "
+        f"{places} of the listing could not be read: it moved too fast, or its pages came short or empty; "
         "the next crawl reads on"
     )

@@ -11,7 +11,8 @@ the top, past the reader. But rows that stay keep their order, and that is what 
   rows may have been pulled up past it, too.
 - At the end the top is read once more, down to a page on which all is known.
 
-What could not be linked is counted in `gaps`. A row that jumps once more while the top is read can be missed.
+What could not be linked is counted in `gaps`, and so is an end well short of the total: pages may lack rows. A row
+that jumps once more while the top is read can be missed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from outsourcing_spiders.platforms.page_walk import is_well_short
 
 
 class _Page(NamedTuple):
@@ -54,6 +57,7 @@ class OffsetWalk:
     bounded: bool = False
     """Whether `max_pages` or `stop` ended the walk before all was read."""
     seen: set[str] = field(default_factory=set)
+    _least: int | None = None
     _asked: int = 0
     _answers: int = 0
     _furthest: int = 0
@@ -103,7 +107,7 @@ class OffsetWalk:
         self._under_way.discard(offset)
         self._answers += 1
         if total is not None:
-            self.total = total
+            self.total, self._least = total, total if self._least is None else min(total, self._least)
         fresh = list(dict.fromkeys(identity for identity in ids if identity not in self.seen))
         self.seen.update(fresh)
         self._top = self._top or frozenset(ids)
@@ -219,7 +223,12 @@ class OffsetWalk:
         return self._ask(0)
 
     def _settle(self) -> None:
-        """Count what a bound has left without a link."""
-        if self.bounded and not self._under_way and any(page.ids for page in self._waiting.values()):
+        """Count what a bound has left without a link, and an end at which rows are missing all the same."""
+        if self._under_way:
+            return
+        if self.bounded and any(page.ids for page in self._waiting.values()):
             self.gaps += 1
             self._waiting.clear()
+        # That a listing shows nothing at all is told by its empty pages.
+        if self.reached_end and self.seen and not self.gaps:
+            self.gaps += is_well_short(len(self.seen), self._least, self.size)

@@ -28,6 +28,15 @@ Place = TypeVar("Place", bound=Hashable)
 _STALE_PAGES = 5
 
 
+def is_well_short(seen: int, least: int | None, page: int) -> bool:
+    """Tell whether far fewer rows were seen than a listing has; `page`: rows on a full page.
+
+    `least`: the smallest total that it told. What came while it was read is in the newest one, and need not have been
+    seen. A few rows less are normal: rows end while others come, and some platforms leave two of a hundred out.
+    """
+    return least is not None and least - seen > min(page, least) // 2 + least // 50
+
+
 @dataclass(slots=True)
 class PageWalk(Generic[Place]):
     """Decide which page to ask for next, one at a time; `first` is the place of the first.
@@ -152,9 +161,7 @@ class PageWalk(Generic[Place]):
         return self.total is not None and (self._at + 1) * self._size >= self.total
 
     def _is_short(self) -> bool:
-        """Tell whether far fewer rows were seen than there are; a few less are normal while rows end and come."""
-        # What came while the listing was read is in the newest total, and need not have been seen.
-        return self._least is not None and self._least - len(self.seen) > max(self._size // 2, self._least // 50)
+        return is_well_short(len(self.seen), self._least, self._size)
 
     def _pass_empty(self, follows: bool, is_last: bool | None) -> int | None:
         """Ask once more for a page with nothing where there should be something, then leave it out."""

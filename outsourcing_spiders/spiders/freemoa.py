@@ -9,7 +9,7 @@ from scrapy.http import Request, Response
 
 from outsourcing_spiders.items import Budget, Project
 from outsourcing_spiders.outcomes import LoginRequired, Unreachable
-from outsourcing_spiders.parsing.fields import budget_of, given, html_to_text, int_or_none
+from outsourcing_spiders.parsing.fields import budget_of, count_or_none, given, html_to_text, int_or_none
 from outsourcing_spiders.platforms.json_api import JsonPagesSpider, Row
 from outsourcing_spiders.platforms.session import SessionSpider
 
@@ -47,6 +47,7 @@ class FreemoaSpider(SessionSpider, JsonPagesSpider):
     home = "https://www.freemoa.net"
     zone = ZoneInfo("Asia/Seoul")
     languages = ("ko",)
+    private_keys = ("client_id",)
     narrowed_by = frozenset({"query"})
     statuses = {"1": "open", "0": "closed"}
     periods = {"1": "total", "2": "month", "3": "month"}
@@ -94,7 +95,7 @@ class FreemoaSpider(SessionSpider, JsonPagesSpider):
             location=row.get("pv_smallnm"),
             **self.posted(None if row.get("INS_TIME") == NO_DATE else row.get("INS_TIME"), response),
             closes_at=self.deadline(row.get("endtime"), response).at or self.deadline(row.get("edate"), response).at,
-            bid_count=int_or_none(row.get("ALL_APPLY_COUNT")),
+            bid_count=count_or_none(row.get("ALL_APPLY_COUNT")),
             extra={
                 "subcategory": row.get("fld_nm_2nd"),
                 "days": int_or_none(row.get("during")),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from parsel import Selector
 from scrapy.http import Request, Response, TextResponse
 
 from outsourcing_spiders.items import Client, Project
 from outsourcing_spiders.parsing.embedded import state_after
-from outsourcing_spiders.parsing.fields import country_code, decimal_or_none, int_or_none, parse_budget, slug
+from outsourcing_spiders.parsing.fields import count_or_none, country_code, decimal_or_none, parse_budget, slug, url_of
 from outsourcing_spiders.platforms.arguments import Either, InAddresses, OneOnly
 from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, paragraphs_of, text_of, texts_of
 from outsourcing_spiders.platforms.job_posting import JobPostingSpider
@@ -63,7 +63,7 @@ class GuruSpider(JobPostingSpider, HtmlCardsSpider):
 
     def total(self, response: TextResponse) -> int | None:
         """The page's own scripts have the counts, and nothing else."""
-        return int_or_none(state_after(response.text, "window.__pageData=").get("TotalResults"))
+        return count_or_none(state_after(response.text, "window.__pageData=").get("TotalResults"))
 
     def row_id(self, card: Selector) -> str:
         """The job's number."""
@@ -84,7 +84,7 @@ class GuruSpider(JobPostingSpider, HtmlCardsSpider):
         return Project(
             platform=self.name,
             external_id=self.row_id(card),
-            url=urljoin(self.home, link.attrib["href"].partition("&SearchUrl=")[0]),
+            url=url_of(self.home, link.attrib["href"].partition("&SearchUrl=")[0]),
             title=text_of(card, "h2.jobRecord__title a") or "",
             description=description,
             description_complete=description is not None and not description.endswith("…"),
@@ -94,7 +94,7 @@ class GuruSpider(JobPostingSpider, HtmlCardsSpider):
             category=categories[0],
             **self.posted(posted, response),
             closes_at=self.deadline(text_of(card, ".record__header__action--full .copy"), response).at,
-            bid_count=0 if quotes == "No" else int_or_none(quotes),
+            bid_count=0 if quotes == "No" else count_or_none(quotes),
             client=Client(
                 country=country_code(text_of(card, ".freelancerAvatar__subText strong")),
                 rating=rating(text_of(card, ".feedback-score")),

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urljoin
 
 from scrapy.http import Request, Response
 
 from outsourcing_spiders.items import Budget, Client, Project
-from outsourcing_spiders.parsing.fields import at, country_code, decimal_or_none, int_or_none, slug, text_or_markup
+from outsourcing_spiders.parsing.fields import (
+    at,
+    country_code,
+    decimal_or_none,
+    int_or_none,
+    slug,
+    text_or_markup,
+    url_of,
+)
 from outsourcing_spiders.platforms.arguments import Either
 from outsourcing_spiders.platforms.embedded_json import EmbeddedJsonSpider, Row
 
@@ -61,10 +67,9 @@ class PeoplePerHourSpider(EmbeddedJsonSpider):
             path += "".join(f"/{slug(part)}" for part in self.category.split("/"))
         return Request(self.absolute(f"{path}?page={page}&sort=latest"))
 
-    def find_rows(self, state: Any) -> Iterable[Any]:
+    def record(self, row: Any, value: Any) -> Any:
         """The listing has ids, in its order; what they stand for is beside it."""
-        records = state["entities"]["projects"]
-        return (records[reference["id"]]["attributes"] for reference in super().find_rows(state))
+        return value["entities"]["projects"][row["id"]]["attributes"]
 
     def item(self, row: Row, response: Response) -> Project:
         """One project; times are in UTC, without saying so."""
@@ -72,7 +77,7 @@ class PeoplePerHourSpider(EmbeddedJsonSpider):
         return Project(
             platform=self.name,
             external_id=self.row_id(row),
-            url=urljoin(self.home, row["url"]),
+            url=url_of(self.home, row["url"]),
             title=row["title"],
             description=text_or_markup(row["proj_desc"]) if row.get("proj_desc") else None,
             status=self.statuses.get(row.get("item_state"), "unknown"),

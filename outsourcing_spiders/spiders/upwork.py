@@ -12,8 +12,9 @@ from outsourcing_spiders.parsing.fields import at, budget_of, given, int_or_none
 from outsourcing_spiders.platforms.details import DetailPagesSpider
 from outsourcing_spiders.platforms.embedded_json import EmbeddedJsonSpider, Row
 from outsourcing_spiders.platforms.official import OfficialApiFirst
-from outsourcing_spiders.ways_in.upwork_api import CATEGORY, UpworkApi, client
+from outsourcing_spiders.ways_in.upwork_api import CATEGORY, UpworkApi
 from outsourcing_spiders.ways_in.upwork_tiles import TILES
+from outsourcing_spiders.ways_in.upwork_words import client, level, skills, workload
 
 
 class UpworkSpider(OfficialApiFirst, DetailPagesSpider, EmbeddedJsonSpider):
@@ -80,13 +81,13 @@ class UpworkSpider(OfficialApiFirst, DetailPagesSpider, EmbeddedJsonSpider):
             description_complete=False,
             status="open",
             budget=self.budget(row),
-            skills=[unmarked(skill["prettyName"]) for skill in row.get("attrs") or ()],
+            skills=[unmarked(name) for name in skills(row.get("attrs"))],
             **self.posted(row.get("publishedOn") or row.get("createdOn"), response),
             client=client(row.get("client")),
             extra={
-                "experience_level": level(row.get("tierText") or ""),
+                "experience_level": level(row.get("tierText")),
                 "duration": row.get("durationLabel"),
-                "engagement": row.get("workload"),
+                "engagement": workload(row.get("workload") or row.get("engagement")),
                 "proposals": row.get("proposals"),
                 "client_spent": row.get("spent"),
                 "featured": row.get("featured"),
@@ -116,15 +117,11 @@ class UpworkSpider(OfficialApiFirst, DetailPagesSpider, EmbeddedJsonSpider):
         item.bid_count = int_or_none(at(job, "clientActivity", "totalApplicants"))
         if shown := client({"location": at(buyer, "location"), "totalFeedback": at(buyer, "stats", "score")}):
             item.client = item.client or Client()
-            item.client.country, item.client.rating = item.client.country or shown.country, shown.rating
+            item.client.country = item.client.country or shown.country
+            item.client.rating = shown.rating or item.client.rating
         return item
 
 
 def unmarked(text: str) -> str:
     """Return a text without the marks around words that were searched for."""
     return re.sub(r'<span class="highlight">(.*?)</span>', r"\1", text, flags=re.DOTALL)
-
-
-def level(tier: str) -> str:
-    """Return ``entry_level`` of a tile's ``Entry Level`` and of a state's ``jsn_EntryLevel_205``."""
-    return re.sub(r"\s+|(?<=[a-z])(?=[A-Z])", "_", re.sub(r"^jsn_|_\d+$", "", tier)).lower()

@@ -11,7 +11,7 @@ from parsel import Selector
 from scrapy.http import Request, Response
 
 from outsourcing_spiders.items import Client, Project
-from outsourcing_spiders.parsing.fields import decimal_or_none, given, int_or_none, parse_budget, parse_deadline
+from outsourcing_spiders.parsing.fields import count_or_none, decimal_or_none, given, parse_budget, parse_deadline
 from outsourcing_spiders.parsing.lzstring import compress_to_base64
 from outsourcing_spiders.platforms.arguments import OneOf, Without
 from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, text_of, texts_of
@@ -34,11 +34,11 @@ class WishketSpider(JobPostingSpider, HtmlCardsSpider):
     Terms: they forbid crawling; one Korean aggregator leaves the platform out for that reason (2026-09-28).
     robots.txt wants five seconds between requests. So nothing is read without the platform's permission.
 
-    Caveats: of a project's page, the description of the work and the requirements may be for members only; where
-    its JSON-LD has no description, it is left empty, with ``login_only`` in `extra`. A project in private matching
-    shows its title, and its page is not asked for. Deadlines are counted in days on the cards, and end at 23:59 in
-    Korea, as on the projects' pages. Projects have the day when they were posted, not the hour. Characters such as
-    ``&`` cannot be asked for.
+    Caveats: of a project's page, the description of the work and the requirements are for members only. Where the page
+    says so, they are left empty, with ``login_only`` in `extra`, but for a description in its JSON-LD. A project in
+    private matching shows its title, and its page is not asked for. Deadlines are counted in days on the cards, and
+    end at 23:59 in Korea, as on the projects' pages. Projects have the day when they were posted, not the hour.
+    Characters such as ``&`` cannot be asked for.
     """
 
     name = "wishket"
@@ -66,7 +66,7 @@ class WishketSpider(JobPostingSpider, HtmlCardsSpider):
     # JobPostingSpider
     detail_marker = "project-detail-view"
     posting_page = ".project-detail-view"
-    text_for_members = True
+    members_only = ("로그인하고 ", ("description", "requirements"))
 
     def listing_request(self, page: int) -> Request:
         """One page; its query is one packed text, in which a comma and Korean stand as they are."""
@@ -126,4 +126,4 @@ class WishketSpider(JobPostingSpider, HtmlCardsSpider):
 def number(text: str | None, unit: str) -> int | None:
     """Return the whole number before `unit` at the end of a text; 0 where it ends in 없음, which is "none"."""
     found = re.search(rf"(?:([\d,]+)\s*{unit}|없음)$", text or "")
-    return int_or_none((found[1] or "0").replace(",", "")) if found else None
+    return count_or_none(found[1] or "0") if found else None

@@ -34,9 +34,9 @@ _LARGEST_MANIFEST = 1 << 20
 _DAMAGE = (KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, NotImplementedError)
 _COMPRESSION_LEVEL = 3  # of the next ones each costs twice the time for a hundredth of the size
 
-# Copies that must be gone at a time that a platform sets are in no file that outlives it.
+# Copies that must be gone at a time that a platform sets are in no file that outlives it: no row with an `expires_at`,
+# and nothing that hangs on one.
 _LASTING = {
-    "projects": "expires_at IS NULL",
     "rejected_items": "payload->>'expires_at' IS NULL",
     **dict.fromkeys(
         ("project_history", "project_search"),
@@ -44,6 +44,7 @@ _LASTING = {
         "AND p.expires_at IS NOT NULL)",
     ),
 }
+_LASTING_PAGE = "(SELECT k.id FROM kept_pages k WHERE k.id = t.page_id AND k.expires_at IS NULL)"
 _COLUMNS = text(
     """
 SELECT c.relname AS name, array_agg(quote_ident(a.attname) ORDER BY a.attnum) AS quoted,
@@ -118,7 +119,8 @@ async def back_up(database: Database, file: BinaryIO) -> Manifest:
         driver = (await connection.get_raw_connection()).driver_connection
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION_LEVEL) as archive:
             taken_at = datetime.now(UTC)
-            written = [await _write(archive, driver, table, _is_lasting(table, tables)) for table in tables]
+            expiring = {table.name for table in tables if "expires_at" in table.columns}
+            written = [await _write(archive, driver, table, expiring) for table in tables]
             manifest = Manifest(_FORMAT, revision, version, taken_at, written)
             archive.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=2))
     return manifest
@@ -231,20 +233,25 @@ async def _chunks(rows: Any) -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
-async def _write(archive: zipfile.ZipFile, driver: Any, table: _Held, is_lasting: str) -> TableInFile:
+async def _write(archive: zipfile.ZipFile, driver: Any, table: _Held, expiring: set[str]) -> TableInFile:
+    values = list(table.quoted)
+    if table.name == "platform_health" and "kept_pages" in expiring:
+        values[table.columns.index("page_id")] = f"{_LASTING_PAGE} AS page_id"
     with archive.open(f"{table.name}.csv", "w", force_zip64=True) as entry:
 
         async def write(data: bytes) -> None:
             entry.write(data)
 
-        query = f"SELECT {', '.join(table.quoted)} FROM {table.name} t WHERE {is_lasting}"  # noqa: S608
+        query = f"SELECT {', '.join(values)} FROM {table.name} t WHERE {_is_lasting(table.name, expiring)}"  # noqa: S608
         told = await driver.copy_from_query(query, output=write, format="csv", header=True)
     return TableInFile(table.name, table.columns, int(told.removeprefix("COPY ")))
 
 
-def _is_lasting(table: _Held, tables: list[_Held]) -> str:
-    expires = any(held.name == "projects" and "expires_at" in held.columns for held in tables)
-    return _LASTING.get(table.name, "true") if expires else "true"
+def _is_lasting(table: str, expiring: set[str]) -> str:
+    """Return which rows of a table go into a backup; in an older schema fewer tables, or none, are `expiring`."""
+    if table in expiring:
+        return "expires_at IS NULL"
+    return _LASTING.get(table, "true") if "projects" in expiring else "true"
 
 
 async def _tables(connection: AsyncConnection) -> list[_Held]:

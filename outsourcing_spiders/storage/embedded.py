@@ -43,6 +43,7 @@ _UNQUOTABLE = '"$`\\\n'  # pg_ctl hands paths to a shell between double quotes
 _LOG_KEPT = 1_000_000  # bytes
 _LOG_TAIL = 4_000  # bytes
 _STOP_TIMEOUT = 60  # seconds
+_ANSWER_TIMEOUT = 5.0  # seconds, for each step
 
 # LC_CTYPE decides what a letter is: with C, pg_trgm and text search find none in Cyrillic. The collation is
 # always the built-in C.UTF-8, so that no update of the system's locales can break an index.
@@ -147,9 +148,9 @@ class EmbeddedPostgres:
     def _log(self) -> Path:
         return self.data / "server.log"
 
-    def is_running(self) -> bool:
-        """Tell whether the server accepts sessions, without starting or claiming it."""
-        return self._ask() in (Answer.READY, Answer.NO_DATABASE)
+    def is_running(self, patience: float | None = None) -> bool:
+        """Tell whether the server accepts sessions, within `patience` seconds, without starting or claiming it."""
+        return self._ask(patience) in (Answer.READY, Answer.NO_DATABASE)
 
     def start(self) -> Self:
         """Claim the server; make the cluster, start the server, make the database, where that is still to do.
@@ -170,17 +171,19 @@ class EmbeddedPostgres:
             raise host.system_error(self.root, error) from error
         return self
 
-    def release(self) -> bool:
+    def release(self, *, patience: float | None = None) -> bool:
         """Give the claim up, stop the server if nobody else has one, and return whether that was done.
 
-        Without a claim nothing happens. Raises EmbeddedPostgresError if the server does not stop within 60 s.
+        Without a claim nothing happens. Raises EmbeddedPostgresError if the server does not stop within 60 s. With
+        `patience` (seconds, for each step) it is waited for no longer: it then stops by itself, or, where it does not
+        answer, is left for the next process to stop.
         """
         if self._claim is None:
             return False
         try:
-            with host.flocked(self._lock, self.start_timeout) as held:
+            with host.flocked(self._lock, self.start_timeout if patience is None else patience) as held:
                 # Whoever keeps the lock for so long is starting the server, and so has a claim.
-                return self._give_up_claim(stop=held)
+                return self._give_up_claim(stop=held, patience=patience)
         except FileNotFoundError:  # somebody has removed the folder
             return False
         finally:
@@ -204,7 +207,7 @@ class EmbeddedPostgres:
             host.lock_shared(self._claim)
             atexit.register(self.release)
 
-    def _give_up_claim(self, *, stop: bool = True) -> bool:
+    def _give_up_claim(self, *, stop: bool = True, patience: float | None = None) -> bool:
         if self._claim is None:
             return False
         claim, self._claim = self._claim, None
@@ -212,16 +215,19 @@ class EmbeddedPostgres:
         try:
             # A forked child shares the lock with its parent: it must not change it, and closing does not.
             last = stop and self._claimant == os.getpid() and host.try_lock_alone(claim)
-            return last and self._stop()
+            return last and self._stop(patience)
         finally:
             os.close(claim)
 
-    def _stop(self) -> bool:
+    def _stop(self, patience: float | None) -> bool:
         # One that is still recovering is left to it: interrupted, it would begin again next time. One that
         # answers but is no process of this system belongs to another container.
-        if not self.is_running() or host.server_process(self.data) is None:
+        if not self.is_running(patience) or host.server_process(self.data) is None:
             return False
-        succeeded, output = self._run("pg_ctl", "-m", "fast", "-w", "-t", str(_STOP_TIMEOUT), "stop")
+        seconds = _STOP_TIMEOUT if patience is None else math.ceil(patience)
+        succeeded, output = self._run("pg_ctl", "-m", "fast", "-w", "-t", str(seconds), "stop")
+        if not succeeded and patience is not None:
+            return False
         if not succeeded:
             raise EmbeddedPostgresError(
                 f"The server in {self.root} did not stop within {_STOP_TIMEOUT} s: see {self._log}.",
@@ -230,8 +236,8 @@ class EmbeddedPostgres:
         logger.debug("Embedded PostgreSQL stopped: %s", self.root)
         return True
 
-    def _ask(self) -> Answer:
-        return host.ask(self.run / _SOCKET, self.database)
+    def _ask(self, patience: float | None = None) -> Answer:
+        return host.ask(self.run / _SOCKET, self.database, _ANSWER_TIMEOUT if patience is None else patience)
 
     def _bring_up(self) -> None:
         deadline = time.monotonic() + self.start_timeout

@@ -56,7 +56,7 @@ class Answer(Enum):
     READY = auto()
 
 
-def ask(address: Path, database: str, timeout: float = 5) -> Answer:
+def ask(address: Path, database: str, timeout: float) -> Answer:
     """Ask the server at a Unix socket for a session in `database`, the only proof that it lives.
 
     `timeout` is in seconds, for each step.

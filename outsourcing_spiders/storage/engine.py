@@ -8,6 +8,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from outsourcing_spiders.outcomes import DatabaseUnreachable, StorageError
+from outsourcing_spiders.storage.connections import Connections
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from outsourcing_spiders.storage.tables import SCHEMA_REVISION
 
@@ -34,6 +36,7 @@ _LIBPQ_ONLY = frozenset(
 _PORT = re.compile(r"^(?:\[[^\[\]]+\]|[^\[\]:]*)(?::([0-9]+))?$")
 _CONNECT_TIMEOUT = 10.0
 _STARTING_UP_PATIENCE = 15.0
+_CUT_OFF_PATIENCE = 0.25
 # Any constant does, as long as every version of this project takes the same one.
 _MIGRATION_LOCK = 7_240_210
 # Whoever waits for a table keeps everybody waiting who comes later: briefly, then. Less than PostgreSQL's
@@ -56,6 +59,7 @@ class Database:
         self._migrate = migrate
         self._embedded = None if self.dsn else EmbeddedPostgres(embedded_root)
         self._engine: AsyncEngine | None = None
+        self._connections = Connections()
 
     @property
     def is_embedded(self) -> bool:
@@ -97,7 +101,7 @@ class Database:
                 await asyncio.to_thread(self._embedded.start)
                 self.dsn = normalize_url(self._embedded.url)
             _check_files(self.dsn)
-            self._engine = create_engine(self.dsn)
+            self._engine = create_engine(self.dsn, self._connections)
             with explained(self.name):
                 await self._await_server()
                 await self._check_server()
@@ -115,7 +119,15 @@ class Database:
         if engine is not None:
             await engine.dispose()
         if self._embedded is not None:
-            await asyncio.to_thread(self._embedded.release)
+            patience = _CUT_OFF_PATIENCE if self._connections.is_cut_off else None
+            await asyncio.to_thread(self._embedded.release, patience=patience)
+
+    def cut_off(self, seconds: float) -> None:
+        """End all connections `seconds` from now, whatever they wait for, and make none any more.
+
+        For a process that has to end by then: whoever asks fails at once, as when the server is gone.
+        """
+        asyncio.get_running_loop().call_later(seconds, self._connections.cut_off)
 
     async def __aenter__(self) -> Self:
         return await self.open()
@@ -213,19 +225,11 @@ async def lock_schema(connection: AsyncConnection) -> None:
     await connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT}"))
 
 
-def create_engine(dsn: str) -> AsyncEngine:
+def create_engine(dsn: str, connections: Connections | None = None) -> AsyncEngine:
     """Return an engine for a `dsn` that `normalize_url` made; asyncpg reads it, with all of libpq's options."""
-
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(
-            dsn,
-            timeout=_CONNECT_TIMEOUT,
-            server_settings={"application_name": "outsourcing_spiders", "timezone": "UTC", "jit": "off"},
-        )
-
     return create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=connect,
+        async_creator=partial((connections or Connections()).make, dsn, _CONNECT_TIMEOUT),
         pool_size=3,
         max_overflow=2,
         # A batch of projects in an error message would fill the log.

@@ -13,9 +13,11 @@ DELETE FROM rejected_items
 WHERE payload->>'expires_at' <= to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS')
 """
 )
+_PAGES = text("DELETE FROM kept_pages WHERE expires_at <= now()")
 
 
 async def prune(connection: AsyncConnection) -> int:
-    """Delete the projects whose time is up, and return how many there were; rejected items go likewise."""
+    """Delete the projects whose time is up, and return how many; rejected items and kept pages go likewise."""
     await connection.execute(_REJECTED)
+    await connection.execute(_PAGES)
     return (await connection.execute(_PROJECTS)).rowcount

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from outsourcing_spiders.outcomes import CloseReason, StorageError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from outsourcing_spiders.outcomes import CloseReason, DatabaseUnreachable, StorageError
 from outsourcing_spiders.parsing.rates import ExchangeRates
 from outsourcing_spiders.storage.blocks import Block, current_block, forget_block, remember_block
 from outsourcing_spiders.storage.engine import Database, explained, message
@@ -63,6 +67,8 @@ class Store:
         self._indexer: TextIndexer | None = None
         self._spool: Spool | None = None
         self._lease: RunLease | None = None
+        self._last_moment: float | None = None
+        self._limits: set[asyncio.Timeout] = set()
 
     @property
     def is_open(self) -> bool:
@@ -111,7 +117,7 @@ class Store:
         line = rejection_line(item, reason, spider=self.spider, run_id=self.run_id)
         if self.failure is None:
             try:
-                async with self.database.engine.begin() as connection:
+                async with self._transaction() as connection:
                     await insert_rejections(connection, [line])
                 return
             except Exception as error:
@@ -123,14 +129,18 @@ class Store:
             logger.error("A rejected item is lost: neither the database nor the spool takes it (%s)", error)
 
     async def keep_page(
-        self, *, url: str, status: int, headers: Mapping[str, str], body: bytes, reason: str, finding: str
-    ) -> None:
-        """Keep a page that ends the crawl, for diagnosis. Never raises: the crawl has a reason to end already."""
+        self, *, url: str, status: int, headers: Mapping[str, str], body: bytes, reason: str, finding: str,
+        expires_at: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """Keep a page that ends the crawl, for diagnosis, until `expires_at` (aware) at the most.
+
+        Never raises: the crawl has a reason to end already.
+        """
         try:
-            async with self.database.engine.begin() as connection:
+            async with self._transaction() as connection:
                 number = await keep_page(
                     connection, run_id=self.run_id, spider=self.spider, url=url, status=status, headers=headers,
-                    body=body, reason=reason, finding=finding, scrub=self._scrub,
+                    body=body, reason=reason, finding=finding, scrub=self._scrub, expires_at=expires_at,
                 )  # fmt: skip
         except Exception as error:
             logger.warning("The page could not be kept for diagnosis: %s", message(error))
@@ -139,7 +149,7 @@ class Store:
 
     async def block(self, host: str) -> Block | None:
         """Return why `host` is to be left alone now, if it is."""
-        async with self.database.engine.connect() as connection:
+        async with self._transaction() as connection:
             return await current_block(connection, self.spider, host)
 
     async def remember_block(
@@ -158,7 +168,7 @@ class Store:
 
     async def validators(self) -> dict[str, Validators]:
         """Return the validators of this listing's pages, by address."""
-        async with self.database.engine.connect() as connection:
+        async with self._transaction() as connection:
             return await load_validators(connection, self.spider, self._listing)
 
     async def store_validators(self, found: Mapping[str, Validators]) -> None:
@@ -168,24 +178,31 @@ class Store:
 
     async def anchor(self, wanted: str, *, kept_for: timedelta | None = None) -> Anchor | None:
         """Return the newest crawl of this listing that is whole back to `wanted`; see `find_anchor`."""
-        async with self.database.engine.connect() as connection:
+        async with self._transaction() as connection:
             return await find_anchor(connection, self.spider, self._listing, wanted, kept_for=kept_for)
 
     async def known(self, ids: Collection[str], anchor: Anchor) -> set[str]:
         """Return which of `ids` this crawl need not read on from; see `known_ids`."""
-        async with self.database.engine.connect() as connection:
+        async with self._transaction() as connection:
             return await known_ids(connection, self.spider, ids, anchor.finished_at)
 
     async def with_full_text(self, ids: Collection[str]) -> set[str]:
         """Return which of `ids` are stored with a full description."""
-        async with self.database.engine.connect() as connection:
+        async with self._transaction() as connection:
             return await with_full_text(connection, self.spider, ids)
 
     def hurry(self, seconds: float) -> None:
-        """Wait no longer than `seconds` from now on for a server that does not answer: rows then go to the spool."""
+        """Wait no longer than `seconds` from now on for a server that does not answer: rows then go to the spool.
+
+        The end of the run has half as long again. What then still waits is cut off, whatever it is.
+        """
         self._index_for = 0
+        self._last_moment = asyncio.get_running_loop().time() + seconds
+        while self._limits:
+            self._limits.pop().reschedule(self._last_moment)
         if self._writer is not None:
             self._writer.hurry(seconds)
+        self.database.cut_off(seconds * 1.5)
 
     async def drain(self) -> None:
         """Wait until every submitted row has its fate, and index texts for a bounded time."""
@@ -197,15 +214,26 @@ class Store:
     async def finish(
         self, *, reason: str, whole_since: str | None, counts: dict[str, int], stats: dict[str, Any]
     ) -> None:
-        """Log the end of the run and the rates that it learned; raises what the driver raises."""
+        """Log the end of the run; raises what the driver raises."""
         if self.run_id is None:
             return
+        # Alone: a lock on what else there is to do must not take it along.
         async with self.database.engine.begin() as connection:
-            await prune(connection)
-            await store_rates(connection, self.rates.take_learned())
             await finish_run(
                 connection, self.run_id, reason=reason, whole_since=whole_since, counts=counts, stats=stats
             )
+
+    async def tidy(self) -> None:
+        """Store the rates that the run learned, and delete what may be kept no longer; raises what the driver raises.
+
+        A crawl that has to hurry leaves the deleting to the next one.
+        """
+        if self.run_id is None:
+            return
+        async with self.database.engine.begin() as connection:
+            await store_rates(connection, self.rates.take_learned())
+            if self._last_moment is None:
+                await prune(connection)
 
     async def close(self) -> None:
         """Give the connections back, after the rows that still wait were written; may be called twice."""
@@ -215,3 +243,17 @@ class Store:
         if self._lease is not None:
             await self._lease.release()
         await self.database.close()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection for what comes before the end of a run, and may wait no longer than `hurry` says."""
+        try:
+            async with asyncio.timeout_at(self._last_moment) as limit:
+                self._limits.add(limit)
+                try:
+                    async with self.database.engine.begin() as connection:
+                        yield connection
+                finally:
+                    self._limits.discard(limit)
+        except TimeoutError as error:
+            raise DatabaseUnreachable(f"{self.database.name} did not answer in time") from error

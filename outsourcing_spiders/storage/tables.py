@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 """The newest migration; a test holds it to the migrations folder."""
 
 CHANGES_CHANNEL = "outsourcing_projects"
@@ -217,6 +217,7 @@ kept_pages = Table(
     Column("reason", Text, nullable=False, comment="one of outcomes.CloseReason"),
     Column("finding", Text, nullable=False, comment="what the page was recognized by"),
     Column("kept_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), comment="deleted then, by the terms of the platform"),
     PrimaryKeyConstraint("id"),
     Index(None, "spider", "kept_at"),
     Index(None, "run_id"),

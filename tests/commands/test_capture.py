@@ -232,6 +232,29 @@ def test_people_and_secrets_are_removed_and_changed_items_told(capture: Scrapy, 
     check_fixture(spider("guru"), saved, "page")
 
 
+def test_an_api_of_korea_keeps_no_people(capture: Scrapy, tmp_path: Path, saved: Path) -> None:
+    answer = json.loads((FIXTURES / "freemoa" / "listing.json").read_bytes())
+    first, second, third, *_ = answer["DATA"]["PROJECT"]["LIST"]
+    first["txt"] = "담당자 연락처\r\nkim@corp.co.kr\r\n010-1234-5678"
+    first["client_id"], second["client_id"], third["client_id"] = "hong123", "KAKAO_998877", "lee@corp.co.kr"
+    # As PHP writes it: in ASCII.
+    page = json.dumps(answer).replace("/", "\\/").replace("lee@", "lee\\u0040")
+    file = tmp_path / "page.json"
+    file.write_text(page)
+    ended = capture("freemoa", str(file), f"--date={DATE}")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    for told, shown in {
+        "kim@corp.co.kr": "[e-mail]", "lee\\u0040corp.co.kr": "[e-mail]", "010-1234-5678": "[phone]",
+        "hong123": "[private]", "KAKAO_998877": "[private]",
+    }.items():  # fmt: skip
+        assert told in page
+        page = page.replace(told, shown)
+    assert (saved / "page.json").read_text() == page
+    assert "  removed   2 e-mail addresses, 1 telephone number, 2 private values" in ended.stdout
+    assert saved_items(saved, "page")[0]["description"] == "담당자 연락처\n[e-mail]\n[phone]"
+    check_fixture(spider("freemoa"), saved, "page")
+
+
 def test_a_page_of_another_shape_is_told(capture: Scrapy, tmp_path: Path, saved: Path) -> None:
     file = tmp_path / "other.html"
     file.write_text("<html><body>nothing</body></html>")
@@ -318,11 +341,17 @@ def test_all_that_reading_needs_is_kept(tmp_path: Path) -> None:
         (b"\xff\xfe broken \xc3 a@b.example", "utf-8", b"\xff\xfe broken \xc3 [e-mail]"),
         (b"\xef\xbb\xbf<a href='tel:+4420794609'>", "utf-8", b"\xef\xbb\xbf<a href='tel:[phone]'>"),
         (b"nothing\r\nat all\n", "utf-8", b"nothing\r\nat all\n"),
+        (rb'{"a": "\uc11c\nabc@x.kr"}', "cp1252", rb'{"a": "\uc11c\n[e-mail]"}'),
+        # What cannot be removed without breaking the JSON has it written anew, in ASCII.
+        (rb'{"a":"\uc11c <a href=\"?token=abc\">","owner":"hong"}', "cp1252",
+         rb'{"a": "\uc11c <a href=\"?token=[hidden]\">", "owner": "[private]"}'),
+        ('{"a":"é\\uc11c\\ud800 <a href=\\"?token=abc\\">","owner":null}'.encode("cp1252"), "cp1252",
+         rb'{"a": "\u00e9\uc11c\ud800 <a href=\"?token=[hidden]\">", "owner": null}'),
     ],
     ids=repr,
-)
+)  # fmt: skip
 def test_a_page_stays_byte_for_byte_but_for_what_is_removed(body: bytes, encoding: str, clean: bytes) -> None:
-    assert scrub_body(body, encoding, project_settings()) == clean
+    assert scrub_body(body, encoding, project_settings(), ("owner",)) == clean
 
 
 def test_what_was_removed_is_counted() -> None:

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from _crawls import project_settings
 from _fixture_checks import FIXTURES, saved_items
+from scrapy import Request
 from scrapy.spiderloader import SpiderLoader
 
 from outsourcing_spiders.debugging.contracts import check_fixtures
+from outsourcing_spiders.items import Project
 from outsourcing_spiders.spiders.guru import GuruSpider
 
 REPOSITORY = Path(__file__).parents[2]
@@ -193,6 +195,40 @@ def test_a_spider_that_cannot_be_imported_is_told_and_the_others_are_checked(
     assert (other.returncode, other.stdout) == (0, "freelancer: 2 fixtures, 8 items, ok\n")
 
 
+class AsksElsewhere(GuruSpider):
+    """Asks for another page of the listing, and of a project."""
+
+    def listing_request(self, page: int) -> Request:
+        """Misspell it."""
+        request = super().listing_request(page)
+        return request.replace(url=request.url.replace("/jobs/", "/jobz/"))
+
+    def detail_request(self, item: Project) -> Request:
+        """Misspell it."""
+        return Request(self.absolute(f"jobz/{item.external_id}?token=secret"))
+
+
+class AsksForNothing(GuruSpider):
+    """Fails when it asks for the listing, and asks for no project's page."""
+
+    def listing_request(self, page: int) -> Request:
+        """Fail."""
+        raise RuntimeError("no such page")
+
+    def detail_request(self, item: Project) -> None:
+        """Ask for nothing."""
+
+
+class WithManyBids(GuruSpider):
+    """Reads what is no number."""
+
+    def item(self, card: Any, response: Any) -> Any:
+        """Read it."""
+        found = super().item(card, response)
+        found.bid_count = "many"
+        return found
+
+
 class WithoutBids(GuruSpider):
     """Lost one field."""
 
@@ -259,6 +295,36 @@ def test_what_differs_is_told_field_by_field() -> None:
         "refused   1 of 20: title is empty",
         f"missing   3 of 20 items: {ids[0]}, {ids[1]}, and 1 more",
     ]
+
+
+def test_requests_that_ask_for_something_else_are_found() -> None:
+    asked = "request   the spider asks for GET https://www.guru.com/"
+    saved = ", not for GET https://www.guru.com/"
+    page = "jobs/accurate-sketch-checkout-in-proofreading/2100484"
+    assert said_of(AsksElsewhere) == [f"{asked}d/jobz/{saved}d/jobs/"]
+    assert said_of(AsksElsewhere, "listing_odd") == [f"{asked}d/jobz/pg/2/{saved}d/jobs/pg/2/"]
+    assert said_of(AsksElsewhere, "detail") == [f"{asked}jobz/2100484{saved}{page}"]
+    (error,) = said_of(AsksForNothing)
+    assert error.startswith("request   RuntimeError: no such page")
+    assert said_of(AsksForNothing, "detail") == [f"request   the spider asks for nothing{saved}{page}"]
+    # What ends a crawl comes from anywhere.
+    assert said_of(AsksElsewhere, "blocked") == []
+
+
+def test_what_validation_dropped_is_told() -> None:
+    assert said_of(WithManyBids)[1].endswith("got None; validation drops what was read")
+
+
+def test_fixtures_without_a_spider_are_found(run: Callable[..., Any], project: Path) -> None:
+    shutil.copytree(FIXTURES / "guru", folder := project / "tests" / "fixtures" / "guruu")
+    try:
+        ended = run("check")
+        assert run("check", "guru").returncode == 0
+    finally:
+        shutil.rmtree(folder)
+    assert ended.returncode == 1
+    assert ended.stdout.endswith(f"\nguruu: 6 fixtures in {folder}, and no such spider\n")
+    assert ended.stderr.rstrip().endswith("FAILED (failures=1)")
 
 
 def test_another_folder_and_what_is_wrong_in_it(run: Callable[..., Any], tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _crawls import project_settings
 from platforms_standins._server import StandInProcess
 from platforms_standins.freelancer import standin_process
 from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.settings import Settings
 
-from outsourcing_spiders.commands.crawl import Command, judge
-from outsourcing_spiders.outcomes import Blocked, CloseReason
+from outsourcing_spiders.commands.crawl import Command, put_back_unreadable
+from outsourcing_spiders.outcomes import Blocked, CloseReason, judge
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres
 
 REPOSITORY = Path(__file__).parents[2]
@@ -116,6 +117,44 @@ def test_what_cannot_work_is_refused_before_anything_starts(
     assert told.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DOWNLOAD_DELAY", "abc", "DOWNLOAD_DELAY='abc' is no number"),
+        ("DOWNLOAD_DELAY", "nan", "DOWNLOAD_DELAY='nan' is no number"),
+        ("DOWNLOAD_TIMEOUT", "30 s", "DOWNLOAD_TIMEOUT='30 s' is no number"),
+        ("STOP_GRACE", "", "STOP_GRACE='' is no number"),
+        ("CONCURRENT_REQUESTS", "1.5", "CONCURRENT_REQUESTS='1.5' is no whole number"),
+        ("STORAGE_ENABLED", "perhaps", "STORAGE_ENABLED='perhaps' is no switch (1 or 0)"),
+        ("LOG_LEVEL", "FOO", "LOG_LEVEL='FOO' is no level, such as DEBUG, INFO, WARNING or ERROR"),
+        ("LOG_LEVEL", "10", "LOG_LEVEL='10' is no level, such as DEBUG, INFO, WARNING or ERROR"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_named_and_put_back(name: str, value: str, said: str) -> None:
+    settings = project_settings()
+    settings.set(name, value, priority="cmdline")
+    assert str(put_back_unreadable(settings)) == said
+    assert put_back_unreadable(settings) is None
+
+
+def test_settings_that_can_be_read_stay() -> None:
+    settings = project_settings()
+    given = {"DOWNLOAD_DELAY": "0.5", "DOWNLOAD_TIMEOUT": "1.5", "CONCURRENT_REQUESTS": "2", "STORAGE_ENABLED": "false"}
+    settings.setdict(given | {"LOG_LEVEL": "DEBUG"}, priority="cmdline")
+    before = dict(settings)
+    assert put_back_unreadable(settings) is None
+    assert dict(settings) == before
+
+
+def test_a_log_file_has_what_is_wrong_with_a_setting(tmp_path: Path) -> None:
+    log = tmp_path / "crawl.log"
+    ended = scrapy("crawl", "freelancer", "-s", "LOG_LEVEL=FOO", "--logfile", str(log))
+    assert ended.returncode == 2
+    said = "LOG_LEVEL='FOO' is no level, such as DEBUG, INFO, WARNING or ERROR"
+    assert ended.stderr == f"scrapy crawl freelancer: {said}.\n"
+    assert log.read_text().endswith(f"ERROR: {said}\n")
+
+
 def test_a_traceback_is_for_developers() -> None:
     ended = scrapy("crawl", "freelancer", "-a", "since=yesterday", "-L", "DEBUG")
     assert ended.returncode == 2
@@ -184,6 +223,7 @@ def test_success(reason: str) -> None:
         ("memusage_exceeded", None, {}, "memusage exceeded: it took more memory than MEMUSAGE_LIMIT_MB"),
         ("something_new", None, {}, "something new: see the log"),
         (None, None, {}, "aborted: it was forced to end"),
+        (None, ValueError("no such thing"), {}, "could not be started: ValueError: no such thing"),
         ("finished", None, {"item_error_count": 2}, "finished, but with 2 errors in the pipelines; see the log"),
         ("finished", None, {"outsourcing/unaccounted": 1}, "finished, but with 1 projects that are not accounted for"),
     ],

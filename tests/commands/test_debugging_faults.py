@@ -39,6 +39,7 @@ def scrapy(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         (["shell", f"{GURU}/detail.meta.json"], 2, f"saved beside a page; read {GURU}/detail.html"),
         (["shell", LISTING, "-c", "explian(rows[0])"], 1, "-c explian(rows[0]): NameError: name 'explian' is not"),
         (["shell", LISTING, "-c", "explain(rows)"], 1, "explain takes one row: explain(rows[0])"),
+        (["shell", LISTING, "-c", "explain(rows[0])['bids']"], 1, "no field 'bids'; there are platform, external_id,"),
         (["shell", LISTING, "-c", "x = 1"], 1, "an expression is wanted"),
         (["parse", "--spider=guru", f"{GURU}/nothing.html"], 2, "is neither a web address nor a file"),
         (["parse", "pyproject.toml"], 2, "which spider is to read it? --spider=NAME"),

@@ -76,6 +76,31 @@ def test_rows_without_an_item_are_told() -> None:
     assert re.search(r"# Rows without an item.*\n +\d+  \d+ +left out by the spider: skipped/deleted", ended.stdout)
 
 
+@pytest.mark.parametrize(("fixture", "count"), [("guru/listing_first.html", 20), ("wishket/listing.html", 10)])
+def test_items_of_a_saved_page_are_written_and_nothing_is_asked(
+    site: StandInProcess, tmp_path: Path, fixture: str, count: int
+) -> None:
+    site.requests(clear=True)
+    written = tmp_path / "items.jsonl"
+    ended = parse(str(FIXTURES / fixture), "-a", f"base_url={site.base_url}", "--nolinks", "-o", str(written))
+    assert ended.returncode == 0
+    assert "ERROR" not in ended.stderr
+    assert len(written.read_text().splitlines()) == count
+    assert site.requests() == []
+
+
+def test_an_error_in_the_callback_is_no_success(site: StandInProcess) -> None:
+    of_a_project = ("-c", "parse_detail", "--nolinks")
+    for ended in (
+        parse(str(FIXTURES / "guru" / "listing_first.html"), *of_a_project),
+        # Not even a page: the place in the listing is nothing that it is read with.
+        parse("--spider=guru", "-a", f"base_url={site.base_url}", *of_a_project),
+    ):
+        assert ended.returncode == 1
+        assert "/d/jobs/ cannot be read: " in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
 def test_items_go_through_the_pipelines(site: StandInProcess) -> None:
     page = page_with(site, '"title":""')
     ended = parse("--spider=freelancer", "--pipelines", page)

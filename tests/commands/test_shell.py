@@ -9,14 +9,19 @@ import socket
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _crawls import project_settings
 from _terminal import Terminal
 from conftest import scrapy_environment
 from platforms_standins import freelancer, freemoa, guru, upwork
 from platforms_standins._server import StandInProcess
+from scrapy.exceptions import UsageError
+
+from outsourcing_spiders.commands.shell import Command
 
 REPOSITORY = Path(__file__).parents[2]
 FIXTURES = Path("tests") / "fixtures"
@@ -91,6 +96,12 @@ def test_a_saved_page_is_explained(fixture: str, code: str, shown: str) -> None:
     assert re.search(shown, ended.stdout, re.MULTILINE), ended.stdout
 
 
+def test_comprehensions_and_lambdas_see_the_names() -> None:
+    code = "[item(row).external_id for row in rows[:1]] == list(map(lambda row: item(row).external_id, rows[:1]))"
+    ended = shell(str(FIXTURES / "guru" / "listing_first.html"), "-c", code)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
+
+
 def test_a_saved_block_is_named() -> None:
     ended = shell(str(FIXTURES / "guru" / "blocked.html"), "-c", "rows")
     assert ended.returncode == 0
@@ -145,7 +156,7 @@ def test_the_session_in_the_readme_runs() -> None:
 def test_pages_are_fetched_as_the_spider_would(board: StandInProcess) -> None:
     board.requests(clear=True)
     base = ("--spider=guru", "-a", f"base_url={board.base_url}", "-s", "DOWNLOAD_DELAY=0.1")
-    typed = "detail(item(rows[0])).description_complete\nexplain()['description']\nfetch()\nlen(rows)\n"
+    typed = "detail(item(rows[0])).description_complete\nexplain()['description']\nfetch()\nfetch('/d/jobs/pg/3/')\n"
     ended = shell(*base, f"{board.base_url}/d/jobs/pg/2/", typed=typed)
     assert ended.returncode == 0
     assert "Traceback" not in ended.stdout + ended.stderr
@@ -154,7 +165,7 @@ def test_pages_are_fetched_as_the_spider_would(board: StandInProcess) -> None:
     asked = [seen["path"] for seen in board.requests()]
     assert asked[:2] == ["/robots.txt", "/d/jobs/pg/2/"]
     assert asked[2].startswith("/jobs/")
-    assert asked[3:] == ["/d/jobs/"]
+    assert asked[3:] == ["/d/jobs/", "/d/jobs/pg/3/"]
 
 
 def test_an_address_alone_is_read(site: StandInProcess) -> None:
@@ -208,6 +219,15 @@ def test_what_cannot_be_asked_is_told_in_one_line(arguments: list[str], code: in
     assert (ended.returncode, ended.stdout) == (code, "")
     assert ended.stderr.startswith(said)
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e12"])
+def test_a_timeout_that_is_none(seconds: str) -> None:
+    command, parser = Command(), ArgumentParser()
+    command.settings = project_settings()
+    command.add_options(parser)
+    with pytest.raises(UsageError, match="--timeout takes a number of seconds above 0, a day at most"):
+        command.process_options([], parser.parse_args(["--timeout", seconds]))
 
 
 def test_a_page_that_never_answers_is_given_up(silent: str) -> None:

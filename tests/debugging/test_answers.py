@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from scrapy.http import HtmlResponse
 
-from outsourcing_spiders.debugging.answers import source_of
+from outsourcing_spiders.debugging.answers import absolute, source_of
 from outsourcing_spiders.outcomes import WrongArgument
 
 
@@ -61,3 +62,24 @@ def test_what_is_neither_is_refused(folder: Path, text: str) -> None:
 def test_a_folder_is_named_as_one(folder: Path, text: str) -> None:
     with pytest.raises(WrongArgument, match="is a folder; name a file in it"):
         source_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("/d/jobs/pg/2/", "https://www.guru.com/d/jobs/pg/2/"),
+        ("pg/2/", "https://www.guru.com/d/jobs/pg/2/"),
+        ("../a.html", "https://www.guru.com/d/a.html"),
+        ("?q=1.2", "https://www.guru.com/d/jobs/?q=1.2"),
+        ("a.html", "https://www.guru.com/d/jobs/a.html"),
+        ("//127.0.0.1:8000/a", "https://127.0.0.1:8000/a"),
+        ("www.guru.com/a", "http://www.guru.com/a"),
+        ("http://localhost/a", "http://localhost/a"),
+        ("data:,page", "data:,page"),
+    ],
+)
+def test_an_address_is_read_as_one_of_the_page(text: str, address: str) -> None:
+    page = "https://www.guru.com/d/jobs/"
+    assert absolute(text, page) == address
+    based = HtmlResponse("https://www.guru.com/", body=f'<base href="{page}">'.encode())
+    assert absolute(text, based) == address

@@ -153,6 +153,12 @@ def test_selectors_of_guru() -> None:
     assert "'.feedback-score' matches nothing" in table
     assert "gives no" in table
     assert first["client.country"].sources[0].raw == ("United States",)
+    # One field alone says why it is empty, too.
+    assert repr(first["budget.currency"]).splitlines()[2:] == ["  which gives no currency"]
+    assert repr(first["location"]).splitlines()[1:] == ["  the spider reads nothing for it"]
+    assert repr(first["client.rating"]).splitlines()[1:] == ["  '.feedback-score' matches nothing"]
+    with pytest.raises(LookupError, match=r"^there is no field 'currency'; there are platform, external_id, url, "):
+        first["currency"]
 
 
 def test_states_inside_of_pages() -> None:

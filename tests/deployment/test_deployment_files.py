@@ -12,6 +12,8 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from packaging.requirements import Requirement
 from scrapy.cmdline import execute
 from scrapy.utils.project import get_project_settings
 
-from outsourcing_spiders.administration.deployment_schedule import schedule
+from outsourcing_spiders.administration.deployment_schedule import PROJECT, schedule
 from outsourcing_spiders.administration.deployment_units import (
     BROWSER_SECONDS,
     DATABASE_SECONDS,
@@ -34,8 +36,11 @@ from outsourcing_spiders.administration.deployment_units import (
 from outsourcing_spiders.middlewares import browser
 from outsourcing_spiders.storage import engine
 
+Write = Callable[..., int | str | None]
+
 TEMPLATES = REPOSITORY / "outsourcing_spiders" / "templates" / "deployment"
 PLATFORMS = sorted(path.stem for path in (REPOSITORY / "outsourcing_spiders" / "spiders").glob("[!_]*.py"))
+_SCRIPT = "usr/local/sbin/outsourcing-scrapy"
 _DURATION = re.compile(r"(?:\d+(?:h|m|s|ms))+")
 _SECRET = re.compile(r"PASSWORD|TOKEN|SECRET", re.IGNORECASE)
 _SERVICE_KEYS = {
@@ -140,6 +145,8 @@ def test_services_have_known_keys_and_bounds(compose: dict[str, Any]) -> None:
             assert condition == {"condition": how}
         for key in ("interval", "timeout", "start_period"):
             assert _DURATION.fullmatch(service.get("healthcheck", {}).get(key, "1s"))
+        # What a platform answers is no reason to start a container again.
+        assert not {"health", "crawls"} <= set(service.get("healthcheck", {}).get("test", ()))
     assert "schema" in compose["services"]["scrapyd"]["depends_on"]
     for name in ("schema", "scrapyd", "schedule"):
         assert (compose["services"][name]["read_only"], compose["services"][name]["cap_drop"]) == (True, ["ALL"])
@@ -200,11 +207,29 @@ def made(program: str = "/usr/bin/true", **changes: Any) -> dict[str, str]:
     return systemd_files(own, schedule(own, PLATFORMS), program=program, user="outsourcing")
 
 
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write the files of a server into ``tmp_path``, by the command; returns its exit code."""
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setenv("SCRAPY_SETTINGS_MODULE", "outsourcing_spiders.settings")
+
+    def run(*arguments: str) -> int | str | None:
+        program = "--program=/srv/outsourcing_spiders/.venv/bin/scrapy"
+        with pytest.raises(SystemExit) as ended:
+            execute(["scrapy", "deployment", "systemd", "--output", str(tmp_path), program, *arguments])
+        return ended.value.code
+
+    return run
+
+
 def test_systemd_reads_the_units(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     units = []
-    for name, content in made().items():
+    program = tmp_path / "100%in" / "scrapy"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    for name, content in made(str(program)).items():
         if name.startswith("etc/systemd/system/"):
             units.append(tmp_path / Path(name).name)
             units[-1].write_text(content)
@@ -228,33 +253,101 @@ def test_units_do_as_the_settings_say() -> None:
     for name in ("outsourcing-scrapyd.service", "outsourcing-crawl@.service"):
         unit = units[f"etc/systemd/system/{name}"]
         assert "TimeoutStopSec=25\n" in unit
+        assert "Environment=STOP_GRACE=7\n" in unit
         assert "KillMode=mixed\n" in unit
         assert "NoNewPrivileges=yes\n" in unit
         assert "LogNamespace=outsourcing\n" in unit
     assert "SystemMaxUse=500M\n" in units["etc/systemd/journald@outsourcing.conf"]
     assert "CRAWL_SCHEDULE=guru=1h upwork=90m\n" in units["etc/outsourcing_spiders/environment"]
-    assert not [name for name, text in units.items() if re.search(r"(?<!\$)\$(?!\$DATABASE_URL)", text)]
+    scripts = [name for name, text in units.items() if re.search(r"(?<!\$)\$(?!\$DATABASE_URL)", text)]
+    assert scripts == [_SCRIPT]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--user="], "--user must be the name of a user, not ''."),
+        (["--user", "nobody\nAmbientCapabilities=~"], "--user must be the name of a user"),
+        (["--program=relative/scrapy"], "--program must be a path from / on, without blanks, quotes and backslashes"),
+        (["--program=/srv/my folder/scrapy"], "--program must be a path from / on"),
+        (["--program=/home/somebody/.venv/bin/scrapy"], "is in a home folder, which services do not see"),
+        (["-s", "STOP_GRACE=-50"], "STOP_GRACE must be a number of seconds, 0 or more, not '-50'."),
+        (["-s", "STOP_GRACE=abc"], "STOP_GRACE must be a number of seconds"),
+        (["-s", "STOP_GRACE=inf"], "STOP_GRACE must be a number of seconds"),
+        (["-s", "STOP_GRACE=nan"], "STOP_GRACE must be a number of seconds"),
+    ],
+)
+def test_units_that_would_not_run_are_not_written(
+    arguments: list[str], said: str, write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert write(*arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("scrapy deployment: ")
+    assert said in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_scrapy_runs_as_the_services_run_it(tmp_path: Path) -> None:
+    environment = tmp_path / "environment"
+    folder = "/etc/outsourcing_spiders"
+    program = "/srv/a&b/scrapy"
+    script = made(program)[_SCRIPT].replace(f"{folder}/environment", str(environment))
+    fake = tmp_path / "systemd-run"
+    fake.write_text('#!/bin/sh\nfor word in "$@"; do echo "$word"; done\nexit 3\n')
+    fake.chmod(0o755)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        return subprocess.run(["sh", "-c", script, "sh", *arguments], env=path, capture_output=True, text=True)
+
+    # Else it would be the embedded database, and a backup of nothing.
+    for content in ("DATABASE_URL=\n", "#DATABASE_URL=x\n"):
+        environment.write_text(content)
+        done = run("db", "backup", "-")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"Set DATABASE_URL in {environment}, and run this as root\n"
+    environment.write_text("DATABASE_URL=postgresql://db/x\n")
+    done = run("db", "psql", "-c", "SELECT 'a b'")
+    options, _, command = done.stdout.partition("\n--\n")
+    assert (done.returncode, command) == (3, f"{program}\ndb\npsql\n-c\nSELECT 'a b'\n")
+    unit = made()["etc/systemd/system/outsourcing-health.service"]
+    for name, value in re.findall(r"^--(?:property|setenv)=(\w+)=(.*)$", options, re.MULTILINE):
+        told = f"{folder}/environment" if value == str(environment) else value
+        assert re.search(rf"^(Environment=.*)?\b{name}={re.escape(told)}\b", unit, re.MULTILINE), (name, value)
+
+
+def test_a_quoted_value_is_read_as_the_environment_says(tmp_path: Path) -> None:
+    (quoted,) = re.findall(r"single quotes: (\S+)\.$", made()["etc/outsourcing_spiders/environment"], re.MULTILINE)
+    reader = Path("/usr/lib/systemd/user-environment-generators/30-systemd-environment-d-generator")
+    if not reader.exists():
+        pytest.skip("systemd is not installed")
+    (tmp_path / "environment.d").mkdir()
+    (tmp_path / "environment.d" / "test.conf").write_text(f"QUOTED_VALUE={quoted}\n")
+    read = subprocess.run([reader], env={"XDG_CONFIG_HOME": str(tmp_path)}, capture_output=True, text=True).stdout
+    (value,) = re.findall(r'^QUOTED_VALUE="(.*)"$', read, re.MULTILINE)
+    assert value.replace("\\\\", "\\") == quoted.strip("'")
+
+
+@pytest.mark.parametrize("folder", [REPOSITORY, TEMPLATES], ids=["clone", "server"])
+def test_scrapyd_has_the_project_by_its_name_without_an_egg(folder: Path) -> None:
+    read = ConfigParser(interpolation=None)
+    read.read(folder / "scrapy.cfg")
+    assert dict(read["settings"]) == dict.fromkeys(("default", PROJECT), "outsourcing_spiders.settings")
 
 
 def test_they_are_written_but_not_over_what_an_operator_edits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    write: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(REPOSITORY)
-    monkeypatch.setenv("SCRAPY_SETTINGS_MODULE", "outsourcing_spiders.settings")
-
-    def write(program: str = "/srv/outsourcing_spiders/.venv/bin/scrapy") -> int | str | None:
-        with pytest.raises(SystemExit) as ended:
-            execute(["scrapy", "deployment", "systemd", "--output", str(tmp_path), "--program", program])
-        return ended.value.code
-
     assert write() == 0
     assert capsys.readouterr().out == f"{len(made())} files written to {tmp_path}.\n"
     kept, unit = tmp_path / KEPT[0], tmp_path / "etc/systemd/system/outsourcing-scrapyd.service"
-    assert kept.stat().st_mode & 0o777 == 0o600
+    assert [path.stat().st_mode & 0o777 for path in (kept, tmp_path / _SCRIPT)] == [0o600, 0o755]
     assert "ExecStart=/srv/outsourcing_spiders/.venv/bin/scrapy deployment scrapyd\n" in unit.read_text()
     kept.write_text("DATABASE_URL=mine\n")
     unit.write_text("")
     assert write() == 0
     assert (kept.read_text(), unit.read_text() != "") == ("DATABASE_URL=mine\n", True)
-    assert write("/home/somebody/.venv/bin/scrapy") == 1
-    assert "is in a home folder, which services do not see" in capsys.readouterr().err
+
+
+def test_crawls_have_the_grace_that_the_units_give(scrapy: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    assert scrapy("settings", "--get", "STOP_GRACE", STOP_GRACE="7").stdout == "7\n"

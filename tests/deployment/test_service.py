@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -107,6 +107,7 @@ async def test_stopped_it_stops_its_crawls_and_waits_for_them(service: Service, 
         service.process.wait(60)
         taken = time.monotonic() - begun
         assert not is_alive(crawl)
+    assert service.process.returncode == 0
     assert taken < stop_grace(get_project_settings()).seconds
     connection = await asyncpg.connect(normalize_url(database_url))
     try:
@@ -216,36 +217,92 @@ def test_a_wrong_schedule(text: str, said: str) -> None:
         schedule(Settings({"CRAWL_SCHEDULE": text}), PLATFORMS)
 
 
-@pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
-async def test_crawls_that_do_not_come(database_url: str, tmp_path: Path) -> None:
-    async def looked(pauses: dict[str, timedelta] | None = PAUSES) -> str:
-        health = Health()
-        await look_at_database(health, database_url, tmp_path, None if pauses is None else lambda: pauses)
-        return str(health)
+class Watched:
+    """A database in which crawls are noted, and what is said of them."""
 
-    async with Database(database_url, embedded_root=tmp_path) as database:
-        name = database.name
-        assert await looked(None) == f"healthy: {name} answers"
-        assert await looked() == "unhealthy: freelancer was never crawled; guru was never crawled"
-        async with database.engine.begin() as connection:
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database, self._folder = database, folder
+
+    async def crawled(self, spider: str, minutes: float, reason: str | None = "finished", listing: str = "{}") -> None:
+        """Note a crawl that ended so many minutes ago; without a reason nobody knows when or how."""
+        async with self.database.engine.begin() as connection:
+            ended = f"now() - interval '{minutes} min'"
             await connection.exec_driver_sql(
-                "INSERT INTO crawl_runs (spider, started_at, finished_at, listing) VALUES "
-                "('freelancer', now() - interval '20 min', now() - interval '15 min', '{}'), "
-                "('guru', now() - interval '2 h', NULL, '{}')"
+                "INSERT INTO crawl_runs (spider, started_at, finished_at, reason, listing) "
+                f"SELECT $1, {ended} - interval '1 min', CASE WHEN $2 <> 'killed' THEN {ended} END, $2, $3",
+                (spider, reason, listing),
             )
-        said = await looked()
-        assert re.fullmatch(r"unhealthy: guru was last crawled 2:00:0\d ago", said), said
-        lease = RunLease(database.engine)
-        await lease.begin("guru", "{}")
-        said = await looked()
-        assert re.fullmatch(
-            rf"healthy: {re.escape(name)} answers; freelancer was last crawled 0:15:0\d ago; guru is being crawled",
-            said,
-        ), said
-        await lease.release()
-        async with database.engine.begin() as connection:
-            await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
-        assert "unhealthy: The schema (revision 0001) is older than this code" in await looked()
+
+    async def said(self, pauses: dict[str, timedelta] | None = PAUSES, *, results: bool = True) -> str:
+        """Return the health, without the seconds."""
+        health = Health()
+        url = self.database.dsn
+        await look_at_database(health, url, self._folder, None if pauses is None else lambda: pauses, results=results)
+        said = str(health).replace(f"{self.database.name} answers", "it answers")
+        return re.sub(r"(\d:\d\d):\d\d", r"\1", said)
+
+
+@pytest.fixture
+async def watched(database_url: str, tmp_path: Path) -> AsyncIterator[Watched]:
+    async with Database(database_url, embedded_root=tmp_path) as database:
+        yield Watched(database, tmp_path)
+
+
+@pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
+async def test_crawls_that_do_not_come(watched: Watched) -> None:
+    assert await watched.said(None) == "healthy: it answers"
+    assert await watched.said() == "unhealthy: freelancer was never crawled; guru was never crawled"
+    await watched.crawled("freelancer", 15, "up_to_date")
+    await watched.crawled("guru", 120, "shutdown")
+    # Killed, it is not known when or why until the next crawl says so; and a stand-in is not the platform.
+    await watched.crawled("guru", 40, None)
+    await watched.crawled("guru", 1, listing='{"base_url":"http://127.0.0.1:1/"}')
+    for results in (True, False):
+        assert await watched.said(results=results) == "unhealthy: guru was last crawled 2:00 ago"
+    lease = RunLease(watched.database.engine)
+    await lease.begin("guru", "{}")
+    for results in (True, False):
+        assert await watched.said(results=results) == (
+            "healthy: it answers; freelancer was last crawled 0:15 ago; guru is being crawled"
+        )
+    await lease.release()
+    async with watched.database.engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    assert "unhealthy: The schema (revision 0001) is older than this code" in await watched.said()
+
+
+@pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
+async def test_crawls_that_find_nothing(watched: Watched) -> None:
+    await watched.crawled("freelancer", 2, "unreachable")
+    await watched.crawled("guru", 120)
+    await watched.crawled("guru", 80, "blocked")
+    await watched.crawled("guru", 40, "killed")
+    said = await watched.said()
+    assert said == (
+        "unhealthy: freelancer: the last crawl ended as unreachable 0:02 ago, none before it did better; "
+        "guru: the last crawl ended as killed 0:41 ago, the last good one was 2:00 ago"
+    )
+    # One that is under way proves nothing, and once is not always.
+    lease = RunLease(watched.database.engine)
+    await lease.begin("guru", "{}")
+    assert await watched.said() == said
+    await lease.release()
+    await watched.crawled("freelancer", 25, "finished")
+    await watched.crawled("guru", 30, "up_to_date")
+    await watched.crawled("guru", 3, "rate_limited")
+    assert await watched.said() == (
+        "healthy: it answers; freelancer was last crawled 0:25 ago; guru was last crawled 0:30 ago"
+    )
+
+
+@pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
+async def test_what_is_started_again_is_not_ill_because_a_platform_refuses(watched: Watched) -> None:
+    await watched.crawled("freelancer", 2, "blocked")
+    await watched.crawled("guru", 120)
+    await watched.crawled("guru", 60, "blocked")
+    assert await watched.said(results=False) == (
+        "healthy: it answers; freelancer was last crawled 0:02 ago; guru was last crawled 1:00 ago"
+    )
 
 
 async def test_no_database(tmp_path: Path) -> None:

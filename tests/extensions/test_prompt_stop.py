@@ -8,16 +8,25 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from _crawls import fetch, runs, stored_ids
 from conftest import REPOSITORY, oldest_postgres, scrapy_environment
 from platforms_standins.freelancer import FreelancerStandIn
 
+from outsourcing_spiders.storage.embedded import EmbeddedPostgres
+from outsourcing_spiders.storage.engine import normalize_url
+
 ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
+OLDEST_SERVER = pytest.mark.skipif(
+    not Path("/usr/lib/postgresql/15/bin").exists(),
+    reason="PostgreSQL 15 is not installed (Debian: apt-get install postgresql)",
+)
 
 
 class Process:
@@ -88,9 +97,24 @@ async def is_whole_again(site: FreelancerStandIn, url: str, data: Path) -> None:
     assert await stored_ids(url) == set(site.listed_ids())
 
 
+@contextmanager
+def frozen(data: str) -> Iterator[None]:
+    """Stop the PostgreSQL of a folder in the middle of whatever it does: its sockets stay open, and it says nothing."""
+    postmaster = int(Path(data, "postmaster.pid").read_text().split()[0])
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
+    processes = [postmaster, *map(int, children.split())]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
 def spooled(data: Path) -> list[Path]:
     """Return the files of projects that wait on disk."""
-    return list(data.glob("spool/*/projects*.jsonl"))
+    return list(data.glob("spool/*/*.projects.jsonl"))
 
 
 @ONE_SERVER
@@ -136,10 +160,7 @@ async def test_one_signal_ends_a_crawl_that_waits_for_its_turn(
     assert len(await stored_ids(database_url)) == 100
 
 
-@pytest.mark.skipif(
-    not Path("/usr/lib/postgresql/15/bin").exists(),
-    reason="PostgreSQL 15 is not installed (Debian: apt-get install postgresql)",
-)
+@OLDEST_SERVER
 async def test_one_signal_ends_a_crawl_whose_database_is_away(
     site: FreelancerStandIn, open_folder: Path, tmp_path: Path
 ) -> None:
@@ -158,6 +179,66 @@ async def test_one_signal_ends_a_crawl_whose_database_is_away(
         await asyncio.to_thread(manager.start)
         await is_whole_again(site, url, tmp_path)
         assert not spooled(tmp_path)
+
+
+@ONE_SERVER
+async def test_one_signal_ends_a_crawl_whose_tables_are_locked(
+    site: FreelancerStandIn, database_url: str, tmp_path: Path
+) -> None:
+    site.fail("slow", delay=1, after=2)
+    crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=database_url)
+    await until(lambda: len(site.requests) == 3)
+    locking = await asyncpg.connect(normalize_url(database_url))
+    async with locking.transaction():
+        await locking.execute("LOCK TABLE projects, crawl_runs, exchange_rates IN ACCESS EXCLUSIVE MODE")
+        await until(lambda: locking.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
+        crawling.process.send_signal(signal.SIGTERM)
+        assert await crawling.ended() < 5
+        assert "Traceback" not in crawling.log
+        assert spooled(tmp_path)
+    await locking.close()
+    await is_whole_again(site, database_url, tmp_path)
+    assert not spooled(tmp_path)
+    first, _ = await runs(database_url)
+    assert (first["reason"], first["finished_at"], first["whole"]) == ("killed", None, None)
+
+
+@OLDEST_SERVER
+async def test_one_signal_ends_a_crawl_whose_database_is_silent(
+    site: FreelancerStandIn, open_folder: Path, tmp_path: Path
+) -> None:
+    with (manager := oldest_postgres(open_folder / "silent_at_the_end")) as server:
+        url = server.url("postgres")
+        site.fail("slow", delay=1, after=2)
+        crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
+        await until(lambda: len(site.requests) == 3)
+        with frozen(manager.data):
+            await until(lambda: len(site.requests) > 3)
+            crawling.process.send_signal(signal.SIGTERM)
+            assert await crawling.ended() < 5
+            assert "Traceback" not in crawling.log
+            assert spooled(tmp_path)
+        await is_whole_again(site, url, tmp_path)
+        assert not spooled(tmp_path)
+        first, _ = await runs(url)
+        assert (first["reason"], first["finished_at"], first["whole"]) == ("killed", None, None)
+
+
+async def test_one_signal_ends_a_crawl_whose_own_server_is_silent(
+    site: FreelancerStandIn, open_folder: Path, tmp_path: Path
+) -> None:
+    site.fail("slow", delay=1, after=2)
+    data = open_folder / "silent_embedded"
+    crawling = await Process.start(site, data, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL="")
+    await until(lambda: len(site.requests) > 2)
+    with frozen(str(data / "postgresql" / "data")):
+        crawling.process.send_signal(signal.SIGTERM)
+        assert await crawling.ended() < 5
+        assert "Traceback" not in crawling.log
+    # Nobody else uses the server: the next one who does stops it.
+    with EmbeddedPostgres(data / "postgresql"):
+        pass
+    assert not EmbeddedPostgres(data / "postgresql").is_running()
 
 
 @ONE_SERVER

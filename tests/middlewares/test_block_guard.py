@@ -19,7 +19,7 @@ from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 from twisted.python.failure import Failure
 
-from outsourcing_spiders.middlewares.block_guard import BlockGuardMiddleware
+from outsourcing_spiders.middlewares.block_guard import BlockGuardMiddleware, flaw_of
 from outsourcing_spiders.middlewares.outcomes import Refused
 from outsourcing_spiders.platforms.base import PlatformSpider
 
@@ -175,7 +175,7 @@ ENDS: list[tuple[str, Answer, dict[str, Any], str, str]] = [
     ("401", Answer([OTHER], 401), {}, "login_required", "it wants a login (the status 401); check the token"),
     (
         "a redirect to a login", Answer([""], 302, {"Location": "/login?goto=/page"}),
-        {"meta": {"handle_httpstatus_all": False}}, "login_required", "/login?goto=/page answered 200: it wants",
+        {"meta": {"handle_httpstatus_all": False}}, "login_required", "/login?goto=/page); check the token",
     ),
     (
         "a redirect that is not followed", Answer([""], 302, {"Location": "/login"}),
@@ -205,9 +205,9 @@ async def test_what_is_not_what_was_asked_for_ends_the_crawl(
     # The spider's errback gets what ended the crawl.
     assert [type(error) for error in spider.failed] == [Refused]
     assert spider.failed[0].outcome is done.outcome  # type: ignore[attr-defined]
-    # Once, and not asked again.
+    # Once, and not asked again; nor is a login page.
     assert [line.split(": ", 1)[1] for line in done.errors] == [message]
-    assert site.asked.count("/page") == 1
+    assert site.asked == ["/robots.txt", "/page"]
     assert not [line for line in done.log if "Traceback" in line]
 
 
@@ -216,8 +216,13 @@ CUT = GOOD.partition(MARKER)[0]
 
 @pytest.mark.parametrize(
     ("whole", "cut", "options"),
-    [(GOOD, CUT, {}), ('{"rows":[]}', '{"rows":[', {"marker": None, "headers": JSON})],
-    ids=["page", "JSON"],
+    [
+        (GOOD, CUT, {}),
+        (GOOD, CUT + MARKER, {}),
+        ('{"rows":[]}', '{"rows":[', {"marker": None, "headers": JSON}),
+        ('{"rows":[]}', '{"rows":[', {"marker": '"rows"', "headers": JSON}),
+    ],
+    ids=["page", "page with its mark", "JSON", "JSON with its mark"],
 )
 async def test_what_was_cut_off_is_asked_for_again(
     whole: str, cut: str, options: dict[str, Any], site: Site, tmp_path: Path
@@ -236,6 +241,41 @@ async def test_what_was_cut_off_is_asked_for_again(
     assert (done.reason, spider.read, site.asked.count("/page")) == ("unreachable", [], 1)
 
 
+@pytest.mark.parametrize(
+    ("answer", "flaw", "asked"),
+    [
+        (Answer([OTHER]), "it holds no 'window.projects='", 1),
+        (Answer([""]), "the body is empty", 1),
+        (Answer([CUT + MARKER]), "a page that breaks off", 3),
+        (Answer([OTHER.replace("<title>", "<meta http-equiv='refresh' content='0; url=/gone'><title>")]),
+         "it holds no 'window.projects='", 1),
+        (Answer([GOOD]), None, 1),
+    ],
+    ids=["another layout", "nothing", "cut", "led on", "good"],
+)  # fmt: skip
+async def test_a_project_page_that_cannot_be_read_is_left_to_the_spider(
+    answer: Answer, flaw: str | None, asked: int, site: Site, tmp_path: Path
+) -> None:
+    site.answers["/page"] = answer
+    done, spider = await read_page(site, tmp_path, meta={"detail_page": True})
+    assert (done.reason, done.outcome, done.errors) == ("finished", None, [])
+    assert list(map(flaw_of, spider.read)) == [flaw]
+    assert site.asked == ["/robots.txt"] + ["/page"] * asked
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [(Answer([CHALLENGE], 403), "blocked"), (Answer([""], 302, {"Location": "/login"}), "login_required")],
+    ids=["blocked", "login"],
+)
+async def test_a_project_page_that_is_refused_ends_the_crawl(
+    answer: Answer, reason: str, site: Site, tmp_path: Path
+) -> None:
+    site.answers["/page"] = answer
+    done, spider = await read_page(site, tmp_path, meta={"detail_page": True})
+    assert (done.reason, spider.read) == (reason, [])
+
+
 async def test_switched_off_it_only_warns(site: Site, tmp_path: Path) -> None:
     for answer in (Answer([CHALLENGE], 403), Answer([OTHER]), Answer([CUT])):
         site.answers["/page"] = answer
@@ -244,6 +284,13 @@ async def test_switched_off_it_only_warns(site: Site, tmp_path: Path) -> None:
         assert len(spider.read) == 1
         (warning,) = [line for line in done.log if line.startswith("WARNING") and "block_guard" in line]
         assert f"{site.base_url}/page answered {answer.status}" in warning
+
+
+async def test_switched_off_a_login_page_is_shown(site: Site, tmp_path: Path) -> None:
+    site.answers["/page"] = Answer([""], 302, {"Location": "/login"})
+    site.answers["/login"] = Answer(["<html>Log in</html>"])
+    _, spider = await read_page(site, tmp_path, meta={"handle_httpstatus_all": False}, BLOCK_GUARD=False)
+    assert [response.url for response in spider.read] == [f"{site.base_url}/login"]
 
 
 async def test_robots_txt_is_left_to_its_own_rules(site: Site, tmp_path: Path) -> None:

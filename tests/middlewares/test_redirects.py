@@ -254,6 +254,23 @@ async def test_a_spider_that_wants_the_answer_gets_it(meta: dict[str, Any]) -> N
     assert isinstance(answer, Response)
 
 
+@pytest.mark.parametrize(
+    "location", ["/login?next=/a", "https://login.inside.example/", "http://www.site.example/sign-in", "users/sign_in"]
+)
+async def test_what_leads_to_a_login_is_left_to_the_block_guard(location: str) -> None:
+    for source in (Request(HERE), Request(f"{HERE}/b", meta={"redirect_urls": [HERE]})):
+        found = await follow(source, location)
+        assert isinstance(found, Response)
+        assert (found.status, found.url) == (302, source.url)
+
+
+async def test_a_login_page_is_followed_where_it_was_asked_for_or_nobody_guards() -> None:
+    login = "https://www.site.example/login"
+    assert isinstance(await follow(Request(login), "/login/step"), Request)
+    assert isinstance(await follow(Request(HERE, meta={"redirect_urls": [login]}), "/login/step"), Request)
+    assert isinstance(await follow(Request(HERE), "/login", BLOCK_GUARD=False), Request)
+
+
 @pytest.mark.parametrize("status", [200, 300, 304, 305])
 async def test_other_answers_pass(status: int) -> None:
     assert isinstance(await follow(Request(HERE), "https://127.0.0.1/", status), Response)

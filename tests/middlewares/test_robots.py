@@ -40,6 +40,13 @@ async def test_a_forbidden_page_beside_a_listing_is_left_out_and_counted() -> No
     assert done.counted("skipped") == {"robots_txt": 1}
 
 
+@pytest.mark.parametrize("rules", ["User-agent: *\nDisallow: /login\n", ""])
+async def test_a_listing_that_leads_to_a_login_wants_one_whatever_the_file_says_of_it(rules: str) -> None:
+    async with Host((302, {"Location": "/login?goto=a"}), robots=(200, rules)) as host:
+        done = await visit(host.page("a"), ROBOTSTXT_OBEY=True)
+    assert (done.reason, host.paths) == ("login_required", ["/robots.txt", "/a"])
+
+
 async def test_who_is_permitted_reads_what_is_forbidden_to_all() -> None:
     async with Host(robots=(200, RULES + "Crawl-delay: 0.3\n")) as host:
         pages = [host.page("not-for-us/1"), host.page("not-for-us/2")]

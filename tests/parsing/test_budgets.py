@@ -111,6 +111,12 @@ WRITTEN = {
     "spanish": ("hasta 300 EUR por hora", None, "300", "EUR", "hour"),
     "french-day": ("TJM : 400 - 500 €", "400", "500", "EUR", "day"),
     "reversed": ("$500 - $250", "500", "250", None, None),
+    "reversed-multiplier": ("$1k - $500", "1000", "500", None, None),
+    "multiplier-of-the-smaller": ("$2k - 2500", "2000", "2500", None, None),
+    "letter-with-blanks": ("500 € e 700 €", "500", "700", "EUR", None),
+    "range-by-the-hour": ("$15 - 25 / hr", "15", "25", None, "hour"),
+    "signs-by-the-hour": ("$15 - $25 hr", "15", "25", None, "hour"),
+    "amount-then-months": ("$500, 2 months", "500", "500", None, None),
     "zero-lower": ("0 - 500 USD", None, "500", "USD", None),
     "zero": ("$0", *NOTHING),
     "currency-in-the-label": ("Budget (USD): 500", "500", "500", "USD", None),
@@ -133,6 +139,17 @@ DOUBTFUL = {
     "negative-after-the-sign": ("$-500", *NOTHING),
     "percent": ("10% of $500", *NOTHING),
     "cut-off": ("$500 -", *NOTHING),
+    "amount-and-months": ("$500 - 2 months", *NOTHING),
+    "amount-and-months-korean": ("5,000,000원 - 2개월", None, None, "KRW", None),
+    "amount-and-months-tilde": ("10,000,000원 ~ 3개월", None, None, "KRW", None),
+    "amount-and-days": ("€400 - 5 days", None, None, "EUR", None),
+    "amount-and-months-from-to": ("$500 - 2-3 months", *NOTHING),
+    "amount-and-months-and-more": ("$500 - 6+ months", *NOTHING),
+    "range-or-time": ("$15-25 hr", *NOTHING),
+    "exponent": ("$1e3", *NOTHING),
+    "letter-between-digits": ("500a700 EUR", None, None, "EUR", None),
+    "multiplier-for-both-or-one": ("300만원 ~ 500", None, None, "KRW", None),
+    "multiplier-for-both-or-one-before": ("1k - 500 USD", None, None, "USD", None),
     "two-amounts": ("$500 $700", *NOTHING),
     "three-amounts": ("$500 - $700 - $900", *NOTHING),
     "two-currencies": ("$500 - €700", *NOTHING),
@@ -185,8 +202,9 @@ def test_what_is_doubtful_is_unknown(
     found = shown(text)
     assert found is not None
     assert found[:2] == expected(minimum, maximum, None, None)[:2]
-    # The sign of what was not read may be told or not, but never another one.
+    # The sign of what was not read may be told or not, but never another one; and no time is a period.
     assert found[2] in (currency, None)
+    assert found[3] == period
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,7 @@ BLOCKS: list[tuple[str, Any, int, dict[str, str], str | None]] = [
     ("datadome's frame", DATADOME_FRAME, 200, {}, "DataDome"),
     ("datadome for programs", '{"url":"https://geo.captcha-delivery.com/captcha/?initialCid=A"}', 403, {}, "DataDome"),
     ("datadome before nothing", "", 403, {"X-DataDome": "protected"}, "DataDome"),
+    ("cloudflare's refusal with 429", page(title="Attention Required! | Cloudflare"), 429, {}, "Cloudflare"),
     ("a plain 403", NGINX, 403, {"Server": "nginx"}, None),
     ("an empty 403", "", 403, {}, None),
 ]  # fmt: skip
@@ -378,6 +379,7 @@ def test_a_login_page_whose_form_comes_by_scripts_is_told_by_its_whole_title() -
     [
         (429, {}, Kind.RATE_LIMIT),
         (429, {"Retry-After": "60"}, Kind.RATE_LIMIT),
+        (429, {"Retry-After": "2", "Server": "cloudflare", "CF-Ray": "9d1f2c3b4a5e6f70-FRA"}, Kind.RATE_LIMIT),
         (503, {"retry-after": "Sun, 22 Nov 2026 12:00:00 GMT"}, Kind.RATE_LIMIT),
         (503, {}, Kind.OTHER),
         (500, {}, Kind.OTHER),
@@ -399,6 +401,10 @@ def test_the_platforms_own_errors_are_left_to_others(
     assert (found.kind, found.vendor) == (kind, None)
     if status in (404, 410, 408) or status >= 429:
         assert judged(page(), status, headers, **asked).kind is kind
+    if status == 429:
+        # Error 1015; what Cloudflare refuses for good has the same title.
+        limit = page(body="<h1>Error 1015</h1><p>You are being rate limited</p>", title=CLOUDFLARE_RULE)
+        assert judged(limit, status, headers, **asked).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -455,6 +461,32 @@ def test_a_page_without_its_end_was_cut_off(beginning: str) -> None:
     assert judged("<p>A part of a page", marker=MARKER).kind is Kind.LAYOUT
 
 
+def test_a_page_that_breaks_off_after_its_mark_was_cut_off() -> None:
+    whole = page(body=f"<script>{MARKER}{{}};</script><main><ul><li>One</li><li>Two</li></ul></main>")
+    assert judged(whole, marker=MARKER).kind is Kind.GOOD
+    assert judged(f"{whole}\n<!-- 3 ms -->\n<script>late()</script>\n\n", marker=MARKER).kind is Kind.GOOD
+    begins, ends = (whole.index(tag) + len(tag) for tag in ("<main>", "</main>"))
+    for size in (*range(whole.index(MARKER) + len(MARKER), whole.index("</script>")), *range(begins, ends)):
+        found = judged(whole[:size], marker=MARKER)
+        assert (found.kind, found.evidence) == (Kind.TRUNCATED, "a page that breaks off"), whole[:size]
+    # Only what may be left out is missing then.
+    for size in range(ends, len(whole)):
+        assert judged(whole[:size].rpartition(">")[0] + ">", marker=MARKER).kind is Kind.GOOD
+    # A part of a page may be what was asked for.
+    assert judged(f"<ul><li>{MARKER}", marker=MARKER).kind is Kind.GOOD
+
+
+def test_json_that_breaks_off_after_its_mark_was_cut_off() -> None:
+    whole = json.dumps({"result": "<div>\n</div>", "count": 12})
+    for size in range(whole.index(":"), len(whole)):
+        found = judged(whole[:size], marker='"result"', json_asked=True)
+        assert (found.kind, found.evidence) == (Kind.TRUNCATED, "JSON that breaks off"), whole[:size]
+    for good in (whole, page(body='{"result"')):
+        assert judged(good, marker='"result"', json_asked=True).kind is Kind.GOOD
+    instead = page(body='"result"').removesuffix("</body></html>")
+    assert judged(instead, marker='"result"', json_asked=True).kind is Kind.TRUNCATED
+
+
 def test_a_missing_marker_is_named() -> None:
     assert judged(page(), marker="a").kind is Kind.GOOD
     assert judged(page(), marker="zzz").evidence == "it holds no 'zzz'"
@@ -508,17 +540,21 @@ def test_nothing_raises(**answer: Any) -> None:
     headers=_headers, before=_bodies, after=_bodies, marker=st.text(min_size=1, max_size=8), json_asked=st.booleans(),
     url=st.text(max_size=30),
 )  # fmt: skip
-def test_a_page_with_its_marker_is_always_good(
+def test_a_page_with_its_marker_is_good_or_cut_off(
     headers: list[tuple[str, str]], before: bytes, after: bytes, marker: str, json_asked: bool, url: str
 ) -> None:
     body = before + marker.encode("utf-8", "surrogatepass") + after
-    assert judged(body, 200, headers, marker=marker, json_asked=json_asked, url=url).kind is Kind.GOOD
+    kind = judged(body, 200, headers, marker=marker, json_asked=json_asked, url=url).kind
+    assert kind in (Kind.GOOD, Kind.TRUNCATED)
+    assert judged(body + b"</html>", 200, headers, marker=marker, url=url).kind is Kind.GOOD
 
 
 @pytest.mark.parametrize(
     ("body", "options"),
     [
         (page(body="<p>text</p>" * 45_000 + MARKER), {"marker": MARKER}),
+        (page(body="<p>text</p>" * 45_000 + MARKER).removesuffix("</html>"), {"marker": MARKER}),
+        (page(body="<div><p>text</p></div>" * 21_000 + MARKER).removesuffix("</html>"), {"marker": MARKER}),
         (page(body="<p>text</p>" * 45_000), {}),
         (page(body="<p>text</p>" * 45_000), {"marker": MARKER}),
         (page(body="<p>px-captcha</p>" * 30_000), {}),
@@ -531,6 +567,8 @@ def test_a_page_with_its_marker_is_always_good(
     ],
     ids=[
         "good",
+        "without its end",
+        "nested, without its end",
         "unmarked",
         "changed",
         "with words",

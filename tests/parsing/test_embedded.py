@@ -94,6 +94,19 @@ def captured(*names: str) -> str:
             {"a": 1},
             id="decoy-after-a-call",
         ),
+        pytest.param('<script>\n// s={"no":1}\ns={"a":1}</script>', "s=", {"a": 1}, id="line-comment-before"),
+        pytest.param('<script>/* don\'t:\n s={"no":1} */s={a:1}</script>', "s=", {"a": 1}, id="comment-before"),
+        pytest.param("<script>//s={}\ns=(function(a){return {a:a}}(1))</script>", "s=", {"a": 1}, id="before-a-call"),
+        pytest.param('<script>/* state */s={"a":1}; // s={"no":1}</script>', "s=", {"a": 1}, id="comments-around"),
+        pytest.param(
+            '<script>u="http://x/*";v=\'//\';w=`\n//`;s={"a":1};</script><script>s={"no":1}</script>',
+            "s=",
+            {"a": 1},
+            id="what-looks-like-comments-in-texts",
+        ),
+        pytest.param('<script>x=/"/.test(y);s={"a":1};//"\ns={"no":1}</script>', "s=", {"a": 1}, id="open-text-before"),
+        pytest.param('<script>//</script><script>s={"a":1};s={"no":1}</script>', "s=", {"a": 1}, id="another-script"),
+        pytest.param('<script>// s={"a":1}\n</script>', "s=", {"a": 1}, id="only-in-a-comment"),
         pytest.param('<script>s=(window.x);s={"a":1}</script>', "s=", {"a": 1}, id="expression-before"),
         pytest.param('<script>s={"a":"x\ny"}</script>', "s=", {"a": "x\ny"}, id="control-character"),
     ],
@@ -261,12 +274,15 @@ def test_job_postings_wherever_they_stand(text: str) -> None:
 
 def test_job_postings_as_odd_as_platforms_write_them() -> None:
     # The spelling of Guru, a line break within a text, and a type that is a list of addresses.
+    # Of "Value" and "value" the one that is spelled right counts, whichever comes last.
     text = (
         '{"@type":["https://schema.org/JobPosting"],"Identifier":{"@type":"PropertyValue","Value":"7","value":"8"},'
+        '"url":"/1","Url":"/2",'
         '"baseSalary":{"Value":{"minValue":"250"}},"description":"a\n\tb"}'
     )
     (posting,) = job_postings(ld_json(text))
     assert posting["identifier"] == {"@type": "PropertyValue", "value": "8"}
+    assert posting["url"] == "/1"
     assert posting["baseSalary"]["value"]["minValue"] == "250"
     assert posting["description"] == "a\n\tb"
 
@@ -335,6 +351,8 @@ def test_any_page_is_read_or_refused(page: str) -> None:
         pytest.param("<script>" + "s= " * 100_000 + " " * 300_000, id="blanks"),
         pytest.param("<script>s={" + '"a":"' * 60_000, id="open-texts"),
         pytest.param("<script>s=" + "[" * 300_000, id="depth"),
+        pytest.param("<script>" + '\\"' * 200_000 + "s=[", id="open-texts-before"),
+        pytest.param("<script>" + "/*s=[" * 80_000, id="open-comments"),
     ],
 )
 def test_no_page_takes_long(page: str) -> None:

@@ -55,6 +55,11 @@ def refusal(read: Callable[[str], object], text: str) -> str:
         pytest.param("new Map([[{}, 1]])", [[{}, 1]], id="map-with-odd-keys"),
         pytest.param("[new Set([1, 2]), new Set()]", [[1, 2], []], id="set"),
         pytest.param("[Object.create(null), Array(2), Object('x')]", [{}, [None, None], "x"], id="built-in"),
+        pytest.param(
+            'Object.create(null,{a:{writable:true,enumerable:true,value:[1]},"b-c":{value:void 0}})',
+            {"a": [1], "b-c": None},
+            id="object-without-a-prototype",
+        ),
     ],
 )
 def test_literals(source: str, value: Any) -> None:
@@ -76,6 +81,10 @@ def test_literals(source: str, value: Any) -> None:
         pytest.param("'a", "without end", id="open-text"),
         pytest.param("[1", "unexpected end", id="open-array"),
         pytest.param("[1 2]", "unexpected '2'", id="no-comma"),
+        pytest.param("Object.create({a:1})", "inherits", id="object-with-a-prototype"),
+        pytest.param("Object.create(null,[])", "inherits", id="members-in-a-list"),
+        pytest.param("Object.create(null,{a:1})", "member that is not described", id="member-without-a-description"),
+        pytest.param("Object.create()", "0 arguments", id="object-of-nothing"),
         pytest.param('"\\u{110000}"', "beyond Unicode", id="beyond-unicode"),
         pytest.param("[Array(999999), Array(999999)]", "empty places", id="many-holes"),
         pytest.param("[" * (DEEPEST + 1), "nested deeper", id="deep"),

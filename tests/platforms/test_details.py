@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from _crawls import Crawl, crawl, fetch, runs
@@ -129,9 +129,11 @@ Fault = Callable[[PeoplePerHourStandIn], object]
     [
         (lambda site: site.fail("status", status=500, path="/freelance-jobs/"), "unreachable"),
         (lambda site: site.fail("challenge", path="/freelance-jobs/", after=3), "blocked"),
+        (lambda site: site.fail("login", path="/freelance-jobs/", after=3), "login_required"),
         (lambda site: site.fail("empty_body", path="/freelance-jobs/"), "layout_changed"),
+        (lambda site: site.fail("error_envelope", path="/freelance-jobs/"), "layout_changed"),
     ],
-    ids=["unreachable", "blocked", "layout"],
+    ids=["unreachable", "blocked", "login", "empty", "layout"],
 )
 async def test_a_crawl_that_gets_no_pages_ends(fault: Fault, reason: str, database_url: str, tmp_path: Path) -> None:
     async with plain() as site:
@@ -147,19 +149,72 @@ async def test_a_crawl_that_gets_no_pages_ends(fault: Fault, reason: str, databa
         assert all((await complete(database_url)).values())
 
 
-async def test_a_page_that_cannot_be_read_costs_its_text(database_url: str, tmp_path: Path) -> None:
-    class Picky(Teasers):
-        def detail(self, item: Project, response: Response) -> Project:
-            if item.external_id == odd:
-                raise ValueError("no such field")
-            return super().detail(item, response)
+class Picky(Teasers):
+    """Cannot read the pages of some projects."""
 
+    odd: ClassVar[list[str]] = []
+
+    def detail(self, item: Project, response: Response) -> Project:
+        if item.external_id in self.odd:
+            raise ValueError("no such field")
+        return super().detail(item, response)
+
+
+ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
+
+
+@ONE_SERVER
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("error_envelope", "ValueError(\"it holds no 'window.PPHReact.initialState'\")"),
+        ("cut_short", "ValueError('a page that breaks off')"),
+        (None, "ValueError('no such field')"),
+    ],
+    ids=["another layout", "cut short", "unreadable"],
+)
+async def test_a_page_that_cannot_be_read_costs_its_text(
+    fault: str | None, said: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with plain() as site:
         odd = site.listed_ids()[5]
-        done = await crawl(database_url, tmp_path, spider=Picky, base_url=site.base_url)
-        assert (done.reason, len(done.items), len(done.errors)) == ("finished", 50, 1)
+        if fault is None:
+            monkeypatch.setattr(Picky, "odd", [odd])
+        else:
+            site.fail(fault, path=f"-{odd}")
+
+        async def read_picky() -> Crawl:
+            return await crawl(database_url, tmp_path, spider=Picky, base_url=site.base_url)
+
+        done = await read_picky()
+        assert (done.reason, done.outcome, len(done.items), done.errors) == ("finished", None, 50, [])
+        assert done.counted("details") == {"misread": 1}
+        (told,) = [line for line in done.log if line.startswith("WARNING") and odd in line and "Retrying" not in line]
+        assert told.endswith(f"-{odd} cannot be read: {said}")
         assert [key for key, whole in (await complete(database_url)).items() if not whole] == [odd]
-    assert (await runs(database_url))[0]["whole"] is None
+        # Its page may stand there for ever: the listing is not read from end to end for it, again and again.
+        assert (await runs(database_url))[0]["whole"] == "-infinity"
+        site.requests.clear()
+        again = await read_picky()
+        assert (again.reason, set(details(site)), again.counted("details")) == ("up_to_date", {odd}, {"misread": 1})
+        site.heal()
+        monkeypatch.setattr(Picky, "odd", [])
+        await read_picky()
+        assert all((await complete(database_url)).values())
+
+
+@ONE_SERVER
+@pytest.mark.parametrize(("count", "whole", "errors"), [(4, "-infinity", 0), (6, None, 2)])
+async def test_many_pages_that_cannot_be_read_are_the_layouts_fault(
+    count: int, whole: str | None, errors: int, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with plain() as site:
+        monkeypatch.setattr(Picky, "odd", site.listed_ids()[10 : 10 + count])
+        done = await crawl(database_url, tmp_path, spider=Picky, base_url=site.base_url)
+    assert (done.reason, len(done.items), len(done.errors)) == ("finished", 50, errors)
+    assert done.counted("details") == {"misread": count}
+    assert done.crawler.stats.get_value("spider_exceptions/count", 0) == errors
+    assert (await runs(database_url))[0]["whole"] == whole
 
 
 async def test_pages_that_cannot_be_read_at_all_are_another_layout(tmp_path: Path) -> None:

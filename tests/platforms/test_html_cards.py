@@ -15,7 +15,7 @@ from scrapy.crawler import Crawler
 from scrapy.http import HtmlResponse, Response, TextResponse
 
 from outsourcing_spiders.items import Project
-from outsourcing_spiders.outcomes import LayoutChanged
+from outsourcing_spiders.outcomes import Incomplete, LayoutChanged, Outcome
 from outsourcing_spiders.parsing.dates import WHOLE
 from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider, paragraphs_of, text_of, texts_of
 
@@ -59,6 +59,12 @@ class Twins(Cards):
 
     def listing_request(self, place: int) -> Request:
         return self.twin_request(f"jobs/{place}")
+
+
+class Pairs(Twins):
+    """Two cards a page."""
+
+    page_size = 2
 
 
 def spider(kind: type[Cards] = Cards, **arguments: str) -> Cards:
@@ -168,6 +174,21 @@ def test_twins_are_read_up_to_their_total() -> None:
     assert read(cards, twin(second, card(3), count="3")) == ([], ["3"])
     assert (cards.outcome, cards.whole_since) == (None, WHOLE)
     assert cards.crawler.stats.get_value("outsourcing/listing/total") == 3
+
+
+@pytest.mark.parametrize(("late", "outcome", "whole"), [((card(3),), None, WHOLE), ((), Incomplete, None)])
+def test_a_last_page_that_comes_empty_is_looked_at_again_and_then_missing(
+    late: tuple[str, ...], outcome: type[Outcome] | None, whole: str | None
+) -> None:
+    cards = spider(Pairs)
+    (first,) = cards.first_pages()
+    (second,), _ = read(cards, twin(first, card(1), card(2), count=3))
+    requests, _ = read(cards, twin(second, count=3))
+    assert [request.url for request in requests] == [second.url]
+    while requests:
+        requests, ids = read(cards, twin(requests[0], *late, count=3))
+        assert len(ids) == len(late)
+    assert (cards.outcome and type(cards.outcome), cards.whole_since) == (outcome, whole)
 
 
 def test_an_old_card_on_top_does_not_end_a_bounded_crawl() -> None:

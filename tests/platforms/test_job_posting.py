@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from scrapy.http import HtmlResponse, Request, Response
 
-from outsourcing_spiders.items import Budget, Project
+from outsourcing_spiders.items import Budget, Project, WorkMode
 from outsourcing_spiders.platforms.html_cards import HtmlCardsSpider
 from outsourcing_spiders.platforms.job_posting import JobPostingSpider
 
@@ -43,7 +43,7 @@ class ShownElse(Postings):
 
 class ForMembers(Postings):
     posting_page = "main"
-    text_for_members = True
+    members_only = ("Log in to ", ("description", "requirements"))
 
 
 def listed(**fields: Any) -> Project:
@@ -57,10 +57,20 @@ def read(posting: dict[str, Any] | None, body: str = "", spider: type[Postings] 
     return spider().detail(listed(**fields), page)
 
 
+LOCK = "<main><p>Log in to see what there is to do</p></main>"
+
+
 def test_the_text_in_full() -> None:
     item = read(TEXT)
     assert (item.description, item.description_complete) == ("One\n\nTwo & three", True)
     assert (item.work_mode, item.posted_at, item.extra) == ("unknown", None, {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("TELECOMMUTE", "remote"), ("ONSITE", "onsite"), ("", "onsite"), (None, "onsite")]
+)
+def test_work_is_remote_where_the_posting_says_so(kind: str | None, mode: WorkMode) -> None:
+    assert read(TEXT | {"jobLocationType": kind}, work_mode="onsite").work_mode == mode
 
 
 def test_what_the_listing_knows_stays() -> None:
@@ -140,15 +150,38 @@ def test_without_a_posting_the_page_is_read() -> None:
 
 @pytest.mark.parametrize("posting", [None, {"@type": "JobPosting"}, TEXT | {"description": None}])
 def test_a_text_for_members_is_none_and_known_to_be_so(posting: dict[str, Any] | None) -> None:
-    item = read(posting, "<main></main>", ForMembers)
+    item = read(posting, LOCK, ForMembers)
     assert (item.description, item.description_complete) == (None, True)
-    assert item.extra == {"login_only": ["description"]}
+    assert item.extra == {"login_only": ["description", "requirements"]}
+
+
+def test_of_what_is_for_members_the_posting_may_tell_some() -> None:
+    item = read(TEXT, LOCK, ForMembers)
+    assert (item.description, item.extra) == ("One\n\nTwo & three", {"login_only": ["requirements"]})
+
+
+def test_the_words_of_a_lock_in_the_posting_are_none() -> None:
+    item = read(TEXT | {"description": "Log in to pay"}, "<main></main>", ForMembers)
+    assert (item.description, item.extra) == ("Log in to pay", {})
+    # A platform of which no lock is known has none.
+    assert read(TEXT, LOCK).extra == {}
 
 
 @pytest.mark.parametrize(
-    ("posting", "spider"),
-    [(None, Postings), ({"@type": "JobPosting"}, Postings), (None, ShownElse), (TEXT, ForMembers)],
+    ("posting", "body", "spider"),
+    [
+        (None, "", Postings),
+        ({"@type": "JobPosting"}, "", Postings),
+        ({"@type": "JobPosting"}, LOCK, Postings),
+        (None, "", ShownElse),
+        (TEXT, "", ForMembers),
+        # Nothing says that members see more.
+        (None, "<main></main>", ForMembers),
+        ({"@type": "JobPosting"}, "<main></main>", ForMembers),
+        (TEXT | {"description": None}, "<main></main>", ForMembers),
+        (TEXT | {"@type": "Article"}, "<main></main>", ForMembers),
+    ],
 )
-def test_a_page_of_another_shape_is_an_error(posting: dict[str, Any] | None, spider: type[Postings]) -> None:
+def test_a_page_of_another_shape_is_an_error(posting: dict[str, Any] | None, body: str, spider: type[Postings]) -> None:
     with pytest.raises((ValueError, LookupError)):
-        read(posting, spider=spider)
+        read(posting, body, spider)

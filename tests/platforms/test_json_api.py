@@ -166,6 +166,14 @@ def test_a_binary_answer_is_named_like_any_other() -> None:
         list(spider().parse(Response(request.url, status=401, body=b"\x80", request=request)))
 
 
+def test_an_unreadable_answer_is_told_without_what_is_private() -> None:
+    tens = spider()
+    tens.private_keys = ("client_id",)  # type: ignore[misc]
+    request = Request("https://www.example.com/")
+    with pytest.raises(LayoutChanged, match=r'"client_id": "\[private\]"'):
+        list(tens.parse(Response(request.url, body=b'{"client_id": "hong123", ', request=request)))
+
+
 def test_a_request_without_an_answer_ends_the_crawl() -> None:
     tens = spider()
     failure = Failure(TimeoutError("it took too long"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -270,6 +270,43 @@ def test_a_total_that_is_too_large_leaves_a_gap(ahead: int) -> None:
     assert (reading.walk.reached_end, reading.walk.gaps) == (True, 1)
     assert reading.asked.count(21) == 2
     assert len(reading.asked) < 12
+
+
+@pytest.mark.parametrize(
+    ("left_out", "gaps"),
+    [
+        pytest.param(lambda number: number % 2, 1, id="every-second"),
+        pytest.param(lambda number: number % 7 > 3, 1, id="all-but-what-pages-share"),
+        pytest.param(lambda number: 21 < number < 28, 1, id="six-in-one-place"),
+        pytest.param(lambda number: 21 < number < 27, 0, id="five"),
+    ],
+)
+@pytest.mark.parametrize("ahead", [1, 3])
+def test_an_end_well_short_of_the_total_is_a_gap(left_out: Callable[[int], bool], gaps: int, ahead: int) -> None:
+    reading = reader(38, ahead=ahead)
+    while reading.under_way:
+        offset = reading.under_way[0]
+        shown = [f"r{number}" for number in range(offset, min(offset + 10, 38)) if not left_out(number)]
+        reading.answer(offset, shown, 38)
+    assert (reading.walk.reached_end, reading.walk.gaps) == (True, gaps)
+
+
+@pytest.mark.parametrize(("max_pages", "gaps"), [(1, 0), (2, 1)], ids=["bounded-before-the-end", "bounded-at-the-end"])
+def test_a_bound_above_the_end_says_nothing_of_the_rows_below(max_pages: int, gaps: int) -> None:
+    reading = reader(17, max_pages=max_pages)
+    while reading.under_way:
+        reading.answer(reading.under_way[0], rows(7, 10), 17)
+    assert (reading.walk.bounded, reading.walk.gaps) == (True, gaps)
+
+
+def test_what_comes_while_a_listing_is_read_is_not_missing() -> None:
+    reading = reader(17)
+    reading.page()
+    # What came on top is seen at the end; what came after that is in the total all the same.
+    reading.answer(7, rows(4, 14), 20)
+    reading.answer(14, rows(11, 17), 20)
+    reading.answer(0, ["n0", "n1", "n2", *rows(0, 7)], 60)
+    assert (reading.walk.is_done, reading.walk.gaps) == (True, 0)
 
 
 @pytest.mark.parametrize("offset", [0, 14], ids=["first-page", "later-page"])

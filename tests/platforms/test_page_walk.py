@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from outsourcing_spiders.platforms.page_walk import PageWalk
+from outsourcing_spiders.platforms.page_walk import PageWalk, is_well_short
 
 SIZE = 10
 
@@ -178,6 +178,21 @@ def test_an_end_well_short_of_the_total_is_a_gap(total: int, gaps: int) -> None:
     walk._least = walk.total = total
     site.read(walk)
     assert walk.gaps == gaps
+
+
+@pytest.mark.parametrize(
+    ("least", "page", "few"),
+    [
+        pytest.param(5000, 100, 150, id="half-a-page-and-two-of-a-hundred"),
+        pytest.param(400, 100, 58, id="some-pages"),
+        pytest.param(40, 100, 20, id="less-than-a-page"),
+        pytest.param(1, 20, 0, id="one"),
+    ],
+)
+def test_a_few_rows_less_are_normal(least: int, page: int, few: int) -> None:
+    assert not is_well_short(least - few, least, page)
+    assert is_well_short(least - few - 1, least, page)
+    assert not is_well_short(0, None, page)
 
 
 def test_a_bound_ends_the_walk() -> None:

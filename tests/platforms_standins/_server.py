@@ -23,7 +23,7 @@ import time
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Self
@@ -92,6 +92,7 @@ class StandIn:
         *BLOCKS,
         "error_envelope",
         "truncated",
+        "cut_short",
         "reset",
         "slow",
         "invalid_json",
@@ -161,8 +162,8 @@ class StandIn:
         What happens, by `kind`: `status` (with `status`, default 500; `retry_after` seconds, as an HTTP date
         with `retry_after_date`; `new_errors` chooses the form of the body), those of `_blocks.BLOCKS` such as
         `challenge` (`status` overrules theirs), `error_envelope` (error body with 200), `truncated` (fewer bytes than
-        Content-Length), `reset`, `slow` (`delay` seconds, then the real answer), `invalid_json`,
-        `empty_body`, and the platform's own.
+        Content-Length), `cut_short` (three fifths of the bytes, and a Content-Length that fits), `reset`, `slow`
+        (`delay` seconds, then the real answer), `invalid_json`, `empty_body`, and the platform's own.
         """
         if kind not in self.COMMON_FAULTS and kind not in self.OWN_FAULTS:
             raise ValueError(f"no such fault: {kind}; known: {', '.join(self.COMMON_FAULTS + self.OWN_FAULTS)}")
@@ -245,6 +246,8 @@ class StandIn:
             # Another request may have come while this one was delayed.
             self.sent = sent
             answer = answer or self.answer(request, fault.kind if fault is not None else None)
+            if fault is not None and fault.kind == "cut_short":
+                answer = replace(answer, body=answer.body[: len(answer.body) * 3 // 5], packed=None)
         seen.status = answer.status
         answer_headers = {"Date": formatdate(self.clock(), usegmt=True), **headers, **answer.headers}
         if fault is not None and fault.kind == "truncated":

@@ -2,7 +2,8 @@
 
 The API names the currency, the pages show a bare dollar sign or nothing: no currency is stored of them. Descriptions
 of the search page count as teasers: whether the real ones are cut was not seen. A band of proposals is no count.
-`extra` has the same words for a level in all ways in: `entry_level`, `intermediate`, `expert`.
+`extra` has the same words in all ways in: for a level `entry_level`, `intermediate`, `expert`, for a workload those of
+a tile.
 """
 
 from __future__ import annotations
@@ -205,7 +206,11 @@ def from_state(job: Job, layout: str) -> JSON:
         url=f"{HOST}/jobs/{job.old_ciphertext if layout == '2024' else job.ciphertext}",
         budget=_budget(job, None, None),
         client=client,
-        extra={"experience_level": job.level.lower(), "duration": _label(job)},
+        extra={
+            "experience_level": job.level.lower(),
+            "duration": _label(job),
+            "engagement": WORKLOADS[job.workload][0] if job.workload else None,
+        },
     )
 
 

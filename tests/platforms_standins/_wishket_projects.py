@@ -194,8 +194,11 @@ def detailed(project: WishketProject, now: float) -> JSON:
     if found["posted_at"] is None:
         found |= {"posted_at": _midnight(project.posted), "posted_precision": "day"}
         found["posted_text"] = f"등록 일자 {project.posted_text()}"
+    locked = ["description", "requirements"]
     if project.json_ld not in ("missing", "invalid", "no_description"):
         found |= {"description": clean(project.description), "description_complete": True}
+        locked.remove("description")
+    found["extra"] |= {"login_only": locked}
     if found["budget"] is None and project.json_ld == "plain" and project.amount:
         # Only the JSON-LD has it.
         found["budget"] = _stored(project.amount, project.amount, "KRW", period_of(project), salary(project.amount))

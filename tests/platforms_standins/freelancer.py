@@ -102,6 +102,7 @@ class FreelancerStandIn(Board, StandIn):
         "total_too_large",
         "total_too_small",
         "empty_page",
+        "rows_missing",
         "projects_missing",
         "projects_null",
         "result_null",
@@ -182,6 +183,8 @@ class FreelancerStandIn(Board, StandIn):
         answer = self._pages.get(key)
         if answer is None or alter:
             page = [] if alter == "empty_page" else self.shown(rows[offset : offset + limit], offset)
+            if alter == "rows_missing":
+                page = [row for row in page if row.serial % 2]
             answer = self._listing(page, len(rows), asked, users, self._request_id(request), alter)
             if not alter:
                 self._pages[key] = answer

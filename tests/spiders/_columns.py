@@ -130,10 +130,9 @@ def wishket(card: JSON, page: JSON, site: Any) -> JSON:
         # The page has both for machines; what they are for, it does not say.
         told["closes_at"] = card["closes_at"] or page["closes_at"]
         told["budget"] = card["budget"] or (page["budget"] and page["budget"] | {"period": None})
-    if not (page["description_complete"] or row.private or row.gone or row.id == site.odd.get("json_ld_invalid")):
-        # Its page was read, and shows a visitor none.
-        told["description_complete"] = True
-        told["extra"] = told["extra"] | {"login_only": ["description"]}
+    if not (row.private or row.gone or row.id == site.odd.get("json_ld_invalid")):
+        # Its page was read, and says what it shows no visitor.
+        told |= {"description_complete": True, "extra": page["extra"]}
     columns = _all(told)
     if row.id == site.odd.get("no_posted"):
         columns.pop("posted_text")

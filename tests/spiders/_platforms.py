@@ -131,8 +131,8 @@ class Platform:
         """Return the ids of the rows that are no projects, with what they are."""
         return {}
 
-    def errors(self, site: Any) -> list[str]:
-        """Return what a crawl of all odd cases has to say as errors."""
+    def misread(self, site: Any) -> list[str]:
+        """Return the paths of the projects' pages, of all odd cases, that cannot be read."""
         return []
 
     def wanting(self, site: Any) -> set[str]:
@@ -358,9 +358,8 @@ class _Wishket(Platform):
         both = zip(site.projects, site.detailed_projects, strict=True)
         return {card["external_id"]: _columns.wishket(card, page, site) for card, page in both}
 
-    def errors(self, site: Any) -> list[str]:
-        # The page that cannot be read is named, and costs its description.
-        return [f"/project/{site.odd['json_ld_invalid']}/ cannot be read"] if "json_ld_invalid" in site.odd else []
+    def misread(self, site: Any) -> list[str]:
+        return [f"/project/{site.odd['json_ld_invalid']}/"] if "json_ld_invalid" in site.odd else []
 
     def leave(self, site: Any, identity: str) -> None:
         site.remove(int(identity))

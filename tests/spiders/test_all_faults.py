@@ -87,6 +87,7 @@ _OWN: dict[Platform, tuple[Case, ...]] = {
         case("empty_page", FINISHED, after=1, times=1),
         case("empty_page", LAYOUT, asked=0),
         case("empty_page", INCOMPLETE, after=1),
+        case("rows_missing", INCOMPLETE),
         # Nobody can tell a total that is too large from pages that are missing.
         case("total_too_large", INCOMPLETE),
     ),
@@ -118,6 +119,10 @@ _OWN: dict[Platform, tuple[Case, ...]] = {
         case("empty_page", INCOMPLETE, after=1),
         case("empty_page", FINISHED, after=1, times=1),
         case("totals_missing", FINISHED),
+        case("cut_short", UNREACHABLE, asked=EVERY_TRY),
+        # The last page, of which nothing would be missed.
+        case("cut_short", UNREACHABLE, after=2),
+        case("cut_short", FINISHED, after=2, times=1),
     ),
     PEOPLEPERHOUR: (
         case("status", LAYOUT, status=404, after=1),
@@ -127,6 +132,7 @@ _OWN: dict[Platform, tuple[Case, ...]] = {
         case("empty_page", FINISHED, after=1, times=1),
         case("empty_page", INCOMPLETE, after=2),
         case("totals_missing", FINISHED),
+        case("cut_short", UNREACHABLE, asked=EVERY_TRY),
     ),
     UPWORK_API: (
         case("site_challenge", BLOCKED),
@@ -154,6 +160,7 @@ _OWN: dict[Platform, tuple[Case, ...]] = {
     ),
     WISHKET: (
         case("invalid_json", LAYOUT),
+        case("cut_short", FINISHED, times=1),
         case("error_envelope", BLOCKED),
         case("result_null", LAYOUT),
         case("list_missing", LAYOUT),

@@ -52,6 +52,18 @@ async def test_a_layout_of_rows_that_cannot_be_read_is_named(url: str, tmp_path:
     assert "none of the first rows" in str(done.outcome)
 
 
+async def test_a_crawl_does_not_stop_above_rows_that_an_earlier_one_was_not_shown(url: str, tmp_path: Path) -> None:
+    async with plain(400) as site:
+        site.fail("rows_missing", from_offset=95)
+        done = await crawl(url, tmp_path, base_url=site.base_url)
+        assert (done.reason, (await runs(url))[0]["whole"]) == ("incomplete", None)
+        site.heal()
+        # All of the first page is known.
+        done = await crawl(url, tmp_path, base_url=site.base_url)
+        assert done.reason == "finished"
+        assert await stored_ids(url) == set(site.listed_ids())
+
+
 async def test_different_listings_do_not_stop_each_other(url: str, tmp_path: Path) -> None:
     async with plain(150) as site:
         await crawl(url, tmp_path, base_url=site.base_url, query="python")

@@ -253,7 +253,8 @@ async def test_a_page_that_is_kept_is_without_the_client_s_address(url: str, tmp
 
         def _listing(self, request: Any, match: Any) -> Any:
             answer = super()._listing(request, match)
-            answer.body = b"<html><body><pre>" + answer.body + b"</pre></body></html>"
+            # Three clients are known by something else than an address.
+            answer.body = b"<html><body><pre>" + answer.body.replace(b"@", b"_", 3) + b"</pre></body></html>"
             answer.content_type = "text/html"
             return answer
 
@@ -262,8 +263,7 @@ async def test_a_page_that_is_kept_is_without_the_client_s_address(url: str, tmp
     assert done.reason == "blocked"
     (page,) = await fetch(url, "SELECT body, body_size FROM kept_pages")
     body = gzip.decompress(page["body"]).decode()
-    assert "client_id" in body
-    assert "[e-mail]" in body
+    assert set(re.findall(r'"client_id": ?"(.*?)"', body)) == {"[e-mail]", "[private]"}
     assert "@" not in body
 
 

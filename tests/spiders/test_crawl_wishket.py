@@ -53,7 +53,8 @@ async def test_what_only_members_see_is_left_empty_and_marked(url: str, tmp_path
                      (rows[str(number)] for number in (private, hidden, shown))]  # fmt: skip
             assert found == [(True, False), (True, True), (False, True)]
             assert rows[str(private)]["extra"] == {"private": True}
-            assert rows[str(hidden)]["extra"]["login_only"] == ["description"]
+            assert rows[str(hidden)]["extra"]["login_only"] == ["description", "requirements"]
+            assert rows[str(shown)]["extra"]["login_only"] == ["requirements"]
         assert done.reason == "up_to_date"
         # Once it is matched in public, its page is read.
         site.edit(private, private=False)

@@ -170,6 +170,12 @@ def test_kinds_of_work(kind: Any, period: str | None, mode: str, name: str | Non
     assert (item.budget.period, item.work_mode, item.extra.get("work_type")) == (period, mode, name)
 
 
+@pytest.mark.parametrize(("told", "count"), [("0", 0), ("9", 9), ("1,024", 1024), (1024, 1024), ("", None)])
+def test_applicants(told: Any, count: int | None) -> None:
+    (item,) = parse(envelope({"proj_idx": "7", "title": "앱", "ALL_APPLY_COUNT": told}))
+    assert item.bid_count == count
+
+
 def test_a_row_that_holds_nothing_else() -> None:
     (item,) = parse(envelope({"proj_idx": 7, "title": "앱"}))
     bare = Project(

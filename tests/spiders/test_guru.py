@@ -167,14 +167,18 @@ def test_no_item_tells_who_the_client_is() -> None:
 # --- parts of a card and of a page --------------------------------------------------------------------------------
 
 
-def card(**parts: str) -> Project:
-    """Return what a card is read as that holds only a title and `parts`, by the class around them."""
-    link = parts.pop("link", "/jobs/a-job/7")
+def page_with(link: str = "/jobs/a-job/7", **parts: str) -> str:
+    """Return a page of one card that holds only a title and `parts`, by the class around them."""
     inside = "".join(f'<div class="{name}">{part}</div>' for name, part in parts.items())
-    (item,) = parse(
+    return (
         f"<script>window.__pageData={{}}</script><ul id='serviceList'><li class='jobRecord' data-gid='7'>"
         f"<h2 class='jobRecord__title'><a href='{link}'>A  job</a></h2>{inside}</li></ul>"
     )
+
+
+def card(**parts: str) -> Project:
+    """Return what such a card is read as."""
+    (item,) = parse(page_with(**parts))
     return item
 
 
@@ -195,6 +199,11 @@ def test_the_stored_address_is_that_of_the_job(link: str, url: str) -> None:
     assert request.url == "http://127.0.0.1:9/jobs/a-job/7"
 
 
+@pytest.mark.parametrize("link", ["", "&SearchUrl=search.aspx?"])
+def test_a_card_without_an_address_is_none(link: str) -> None:
+    assert parse(page_with(link)) == []
+
+
 @pytest.mark.parametrize(
     ("meta", "posted", "quotes"),
     [
@@ -203,6 +212,7 @@ def test_the_stored_address_is_that_of_the_job(link: str, url: str) -> None:
         ("Posted <strong>on Feb 22, 2026</strong> <strong>No Quotes Received</strong>", "2026-02-22T00:00", 0),
         ("<strong>No Quotes Received</strong>", None, 0),
         ("Posted <strong>3 hrs ago</strong>", "2026-09-21T11:00", None),
+        ("<strong>1,024 Quotes Received</strong>", None, 1024),
         ("Posted <strong>a while ago</strong> <strong>Many Quotes Received</strong>", None, None),
         ("", None, None),
     ],

@@ -137,6 +137,33 @@ def test_a_bare_record_is_enough() -> None:
     assert (item.budget.minimum, item.budget.currency, item.budget.period) == (None, None, None)
 
 
+@pytest.mark.parametrize("url", [None, ""])
+def test_a_record_without_an_address_costs_itself(url: str | None) -> None:
+    spider = make_spider()
+    items = list(spider.parse(answered(page_with([record(proj_id=1), record(proj_id=2, url=url)]))))
+    assert [item.external_id for item in items] == ["1"]
+    assert spider.crawler.stats.get_value("spider_exceptions/ValueError") == 1
+
+
+@pytest.mark.parametrize("told", [None, {}, {"attributes": None}, "gone"], ids=str)
+def test_an_id_without_a_record_costs_itself(told: Any) -> None:
+    state = json.loads(page_with([record(proj_id=number) for number in (1, 2, 3)]).split(b"=", 1)[1].split(b";")[0])
+    state["entities"]["projects"]["2"] = told
+    spider = make_spider()
+    for _ in range(2):
+        items = spider.parse(answered(f"<script>window.PPHReact.initialState={json.dumps(state)};</script>".encode()))
+        assert [item.external_id for item in items] == ["1", "3"]
+        # The same is an id that is not there at all.
+        state["entities"]["projects"].pop("2", None)
+    assert spider.crawler.stats.get_value("outsourcing/skipped/no_record") == 2
+
+
+def test_ids_without_any_record_are_a_changed_layout() -> None:
+    body = page_with([record()]).replace(b'"attributes"', b'"fields"')
+    with pytest.raises(LayoutChanged, match="no rows where they were: KeyError"):
+        make_spider().page(answered(body))
+
+
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [

@@ -15,11 +15,15 @@ from _crawls import project_settings
 from _fixture_checks import check_fixture, names_of, spider_of
 from parsel import Selector
 from platforms_standins._upwork_fixtures import SEARCH
+from platforms_standins._upwork_graphql import SEARCH as SEARCH_FIELD
+from platforms_standins._upwork_graphql import answer, node
+from platforms_standins._upwork_jobs import JobMaker
 from platforms_standins._upwork_schema import SCHEMA
+from platforms_standins._upwork_truth import from_api
 from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.http import HtmlResponse, JsonResponse, Request, Response
 
-from outsourcing_spiders.items import Budget, Project
+from outsourcing_spiders.items import Budget, Client, Project
 from outsourcing_spiders.middlewares.permission import missing_permission
 from outsourcing_spiders.outcomes import (
     Blocked,
@@ -36,6 +40,7 @@ from outsourcing_spiders.platforms.listing import ListingSpider
 from outsourcing_spiders.spiders.upwork import UpworkSpider
 from outsourcing_spiders.ways_in.upwork_api import UpworkApi
 from outsourcing_spiders.ways_in.upwork_tiles import TILES
+from outsourcing_spiders.ways_in.upwork_words import workload
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "upwork"
 CAPTURES = Path(os.environ.get("OUTSOURCING_CAPTURES") or Path(__file__).parents[2].parent / "shared" / "captures")
@@ -158,6 +163,28 @@ def test_marks_of_a_search_are_no_part_of_a_text() -> None:
     assert (item.budget, item.client, item.posted_at) == (Budget(), None, None)
 
 
+@pytest.mark.parametrize("attrs", [[{"prettyName": "C++"}, {"uid": "1"}, {"prettyName": None}, None], None], ids=str)
+def test_a_skill_without_a_name_costs_itself(attrs: list[JSON | None] | None) -> None:
+    item = make_spider().item({"uid": "7", "title": "T", "attrs": attrs}, shown(b""))
+    assert item.skills == (["C++"] if attrs else [])
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("usnuxt_Engagement_421.partTime", "Less than 30 hrs/week"),
+        ("PART_TIME", "Less than 30 hrs/week"),
+        ("Less than 30 hrs/week", "Less than 30 hrs/week"),
+        ("FULL_TIME", "30+ hrs/week"),
+        ("AS_NEEDED", "Hours to be determined"),
+        ("20.5 hrs/week", "20.5 hrs/week"),
+        (None, None),
+    ],
+)
+def test_workloads_are_told_in_the_same_words(told: str | None, kept: str | None) -> None:
+    assert workload(told) == kept
+
+
 def test_a_tile_of_almost_nothing_is_read() -> None:
     tile = Selector('<article data-ev-job-uid="5"><a data-test="x UpLink y">T</a></article>').css(TILES.tile)[0]
     item = make_spider().item(TILES.row(tile), shown(b""))
@@ -177,9 +204,12 @@ def test_what_the_listing_knows_of_the_client_stays() -> None:
     page = f"<script>window.__NUXT__={json.dumps({'state': state})}</script>".encode()
     spider = make_spider()
     (item, *_) = parse(spider, shown((FIXTURES / "search_nuxt3.html").read_bytes()))
-    before = item.client
+    item.client = Client(rating=Decimal("4.9"), verified=True)
     found = spider.detail(item, shown(page))
-    assert (found.client, found.description, found.description_complete) == (before, None, True)
+    assert found.client == Client(country="IN", rating=Decimal("4.9"), verified=True)
+    assert (found.description, found.description_complete) == (None, True)
+    item.client.country = "DE"
+    assert spider.detail(item, shown(page)).client == Client(country="DE", rating=Decimal("4.9"), verified=True)
 
 
 def test_a_job_that_is_gone_is_as_the_listing_told_it() -> None:
@@ -280,6 +310,17 @@ def test_the_query_is_one_of_the_documented_schema() -> None:
     assert not {"companyName", "lastContractTitle", "city", "ownership"} & set(UpworkApi.document.split())
 
 
+@pytest.mark.parametrize("hourly", [True, False])
+def test_what_is_null_in_a_row_is_taken_from_its_job(hourly: bool) -> None:
+    job = next(job for job in (JobMaker(1).make(serial, 1.7e9) for serial in range(99)) if job.hourly is hourly)
+    bare = dict.fromkeys(("experienceLevel", "durationLabel", "engagement", "category", "subcategory"))
+    root = {SEARCH_FIELD: connection(edges=[{"node": node(job) | bare}])["data"][SEARCH_FIELD]}
+    (item,) = parse(make_spider(ACCOUNT), answered(answer(UpworkApi.document, {}, None, root)))
+    told = from_api(job)
+    assert (item.category, item.extra) == (told["category"], told["extra"])
+    assert set(item.extra) == {"experience_level", "duration", "subcategory"} | ({"engagement"} if hourly else set())
+
+
 def test_the_query_asks_for_what_narrows_it() -> None:
     spider = make_spider(ACCOUNT, query="web app", skills="Python, Web Scraping", category="12")
     sent = json.loads(spider.listing_request("50").body)
@@ -318,7 +359,14 @@ def test_captured_answers_are_read() -> None:
     assert (item.bid_count, item.bid_average, item.work_mode, item.skills) == (3, Decimal(75), "remote", ["C#"])
     assert item.client is not None
     assert (item.client.rating, item.client.verified) == (Decimal("4.9"), True)
+    assert (item.category, item.extra) == (
+        "Web, Mobile & Software Dev",
+        {"experience_level": "expert", "duration": "1 to 3 months", "engagement": "Less than 30 hrs/week"},
+    )
     assert "Acme" not in repr(item)
+    # The answer for one job has the terms of one with a fixed price.
+    job = json.loads((folder / "graphql_2_marketplaceJobPosting.json").read_bytes())["data"]["marketplaceJobPosting"]
+    assert spider.item({"id": "1", "title": "T", "job": job}, answered(b"")).extra["duration"] == "3 to 6 months"
     with pytest.raises(LoginRequired, match=r"Read marketplace Job Postings.*UPWORK_REFRESH_TOKEN"):
         spider.page(answered((folder / "graphql_4_errors.json").read_bytes()))
     fixed, odd = (
@@ -335,6 +383,54 @@ def test_captured_answers_are_read() -> None:
     assert odd.client is not None
     assert odd.client.country == "DE"
     assert odd.extra == {"engagement": "30+ hrs/week"}
+
+
+def api_row(**fields: Any) -> JSON:
+    return {"id": "7", "title": "T", "ciphertext": "~01abc", **fields}
+
+
+def usd(amount: str) -> JSON:
+    return {"rawValue": amount, "currency": "USD", "displayValue": f"${amount}"}
+
+
+FIXED, HOURLY = ({"contractTerms": {"contractType": kind}} for kind in ("FIXED_PRICE", "HOURLY"))
+_500 = (500, 500, "USD", "total", "$500")
+_10_20 = (10, 20, "USD", "hour", "$10 - $20")
+
+
+@pytest.mark.parametrize(
+    ("job", "amount", "low", "high", "budget"),
+    [
+        # What is of the other kind is a placeholder, whatever it says.
+        (FIXED, "500", "0", "0", _500),
+        (FIXED, "500", "10", "20", _500),
+        (HOURLY, "0", "10", "20", _10_20),
+        (HOURLY, "500", "10", "20", _10_20),
+        (HOURLY, "500", "0.0", None, (None, None, None, "hour", None)),
+        (FIXED, None, "10", "20", (None, None, None, "total", None)),
+        # Where the kind is hidden, it is that of the amounts that are none.
+        (None, "500", "0", "0", _500),
+        (None, "500", None, None, _500),
+        (None, "0", "10", "20", _10_20),
+        (None, None, None, "20", (None, 20, "USD", "hour", "$20")),
+        (None, "0", "0", "0.0", (None, None, None, None, None)),
+        ({"contractTerms": None}, "500", "0", "0", _500),
+    ],
+)
+def test_the_budget_is_of_the_jobs_own_kind(
+    job: JSON | None, amount: str | None, low: str | None, high: str | None, budget: tuple[Any, ...]
+) -> None:
+    money = {name: value and usd(value) for name, value in
+             (("amount", amount), ("hourlyBudgetMin", low), ("hourlyBudgetMax", high))}  # fmt: skip
+    found = make_spider(ACCOUNT).item(api_row(job=job, **money), answered(b"")).budget
+    assert (found.minimum, found.maximum, found.currency, found.period, found.text) == budget
+
+
+def test_what_the_api_hides_is_unknown() -> None:
+    bids = {"activityStat": {"applicationsBidStats": {"avgRateBid": usd("0.0")}}}
+    row = api_row(ciphertext=None, job=bids, skills=[{"name": "python", "prettyName": None}, {"name": None}, None])
+    item = make_spider(ACCOUNT).item(row, answered(b""))
+    assert (item.url, item.bid_average, item.skills) == ("https://www.upwork.com/jobs/~027", None, ["python"])
 
 
 def connection(**other: Any) -> JSON:
@@ -359,11 +455,20 @@ _BAD: list[tuple[bytes | JSON, int, type[Outcome], str]] = [
     ({"data": None}, 200, LayoutChanged, "no rows where they were"),
     (connection(edges=None), 200, LayoutChanged, "no rows where they were"),
     (connection(edges=[None]), 200, LayoutChanged, "no rows where they were"),
+    (connection(edges=[{"node": None}, {}]), 200, LayoutChanged, "no rows where they were"),
     ({"errors": [{"message": "Authentication failed: expired"}]}, 401, LoginRequired, "401"),
     ({"errors": [{"message": "Exception occurred"}]}, 500, Unreachable, "several times"),
     (b"<html>", 200, Blocked, "page where JSON"),
     (b"Too many", 429, RateLimited, "too many"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("edge", [None, {}, {"node": None}, {"node": ["2"]}, {"cursor": "2"}, "2"], ids=str)
+def test_an_edge_without_a_job_costs_itself(edge: Any) -> None:
+    spider = make_spider(ACCOUNT)
+    page = spider.page(answered(connection(edges=[{"node": {"id": "1"}}, edge, {"node": {"id": "3"}}])))
+    assert [row["id"] for row in page.rows] == ["1", "3"]
+    assert spider.crawler.stats.get_value("outsourcing/skipped/no_record") == 1
 
 
 @pytest.mark.parametrize(("body", "status", "outcome", "said"), _BAD, ids=str)

@@ -307,6 +307,7 @@ def test_projects_in_private_matching_have_no_page_to_ask_for() -> None:
 
 POSTING = '<script type="application/ld+json">%s</script>'
 VIEW = '<div class="project-detail-view"><h1>제목</h1></div>'
+LOCK = '<div class="project-description-box"><p>로그인하고 업무 내용을 확인해 보세요.</p></div>'
 
 
 @pytest.mark.parametrize(
@@ -322,11 +323,30 @@ VIEW = '<div class="project-detail-view"><h1>제목</h1></div>'
 )
 def test_descriptions(posting: JSON | None, description: str | None) -> None:
     script = "" if posting is None else POSTING % json.dumps({"@type": "JobPosting"} | posting)
-    item = make_spider().detail(one(card()), answered(VIEW + script))
+    item = make_spider().detail(one(card()), answered(VIEW + LOCK + script))
     assert item.description == description
     assert item.description_complete
-    assert item.extra == ({"login_only": ["description"]} if description is None else {})
+    assert item.extra == {"login_only": ["description", "requirements"] if description is None else ["requirements"]}
     assert item.posted_at is None
+
+
+def test_what_nothing_is_said_to_be_for_members_of_is_not_marked() -> None:
+    # The words are those of many a project.
+    script = POSTING % json.dumps(
+        {"@type": "JobPosting", "description": "로그인하고 결제하는 화면"}, ensure_ascii=False
+    )
+    assert make_spider().detail(one(card()), answered(VIEW + script)).extra == {}
+
+
+@pytest.mark.parametrize("posting", [None, {}, {"description": None}, {"@type": "Article", "description": "하나"}])
+def test_a_description_that_is_neither_there_nor_for_members_is_a_changed_layout(posting: JSON | None) -> None:
+    page = VIEW + ("" if posting is None else POSTING % json.dumps({"@type": "JobPosting"} | posting))
+    spider = make_spider()
+    for _ in range(4):
+        (item,) = spider.parse_detail(answered(page), item=one(card()))
+        assert not item.description_complete
+    with pytest.raises(LayoutChanged, match="none of the first pages of projects can be read"):
+        list(spider.parse_detail(answered(page), item=one(card())))
 
 
 def test_the_day_of_a_page_is_a_day_in_korea() -> None:

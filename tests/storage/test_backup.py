@@ -145,11 +145,15 @@ async def test_between_servers(embedded_server: Server, oldest_server: Server, t
             assert await content(third.engine) == await content(first.engine)
 
 
-async def test_what_must_be_deleted_in_time_is_left_out(database: UncheckedDatabase) -> None:
+async def test_what_must_be_deleted_in_time_is_left_out(database: UncheckedDatabase, empty: UncheckedDatabase) -> None:
     soon = datetime.now(UTC) + timedelta(hours=24)
     lasting, expiring = project("lasts"), replace(project("expires"), expires_at=soon)
     await put(database.engine, lasting, expiring)
     payload = '{"expires_at": "' + soon.isoformat() + '"}'
+    page = (
+        "INSERT INTO kept_pages (spider, url, status, headers, body, body_size, reason, finding, kept_at, expires_at) "
+        "VALUES ('a', :url, 200, '{}', '', 0, 'layout_changed', 'f', now(), :expires_at)"
+    )
     async with database.engine.begin() as connection:
         await connection.execute(
             text(
@@ -158,10 +162,21 @@ async def test_what_must_be_deleted_in_time_is_left_out(database: UncheckedDatab
             ),
             {"payload": payload},
         )
+        for url, expires_at in (("lasts", None), ("expires", soon)):
+            await connection.execute(text(page), {"url": url, "expires_at": expires_at})
+        await connection.exec_driver_sql(
+            "INSERT INTO platform_health "
+            "(spider, listing, reader, subject, kind, finding, since, since_run_id, page_id) "
+            "SELECT 'a', '{}', 'A', url, 'k', 'f', now(), 1, id FROM kept_pages"
+        )
     archive, manifest = await taken(database)
     rows = {table.name: table.rows for table in manifest.tables}
-    assert [rows[name] for name in ("projects", "project_history", "project_search", "rejected_items")] == [1, 1, 1, 0]
+    names = ("projects", "project_history", "project_search", "rejected_items", "kept_pages", "platform_health")
+    assert [rows[name] for name in names] == [1, 1, 1, 0, 1, 2]
     assert b"expires," not in archive.read("projects.csv").partition(b"\n")[2]
+    await restore(empty, archive)
+    shown = "SELECT subject, url FROM platform_health LEFT JOIN kept_pages k ON k.id = page_id ORDER BY subject"
+    assert await ask(empty.engine, shown) == [("expires", None), ("lasts", "lasts")]
 
 
 async def test_it_is_of_one_moment(database: UncheckedDatabase, empty: UncheckedDatabase) -> None:

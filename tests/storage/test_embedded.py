@@ -433,7 +433,7 @@ class TestWaiting:
     def test_silent_server_is_not_dead(self, base: Path) -> None:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(base / "socket"))
-            assert embedded_host.ask(base / "socket", "any") is Answer.NONE
+            assert embedded_host.ask(base / "socket", "any", timeout=5) is Answer.NONE
             listener.listen()
             assert embedded_host.ask(base / "socket", "any", timeout=0.05) is Answer.WAIT
 
@@ -466,7 +466,7 @@ for path in ("run", "data"):
         list((root / path).iterdir())
     except PermissionError:
         print("closed")
-print(embedded_host.ask(root / "run" / ".s.PGSQL.5432", "postgres").name)
+print(embedded_host.ask(root / "run" / ".s.PGSQL.5432", "postgres", timeout=5).name)
 """
         with server:
             assert stat.S_IMODE(server.run.stat().st_mode) == 0o700

@@ -268,6 +268,25 @@ class TestFailures:
         assert isinstance(error, DatabaseUnreachable)
         assert "did not answer within" in str(error)
 
+    async def test_a_listener_that_never_answers_a_process_that_must_end(self, tmp_path: Path) -> None:
+        heard = asyncio.Event()
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(1)
+            heard.set()
+            await reader.read()
+            writer.close()
+
+        async with serving(listen) as port, asyncio.timeout(5):
+            database = Database(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d", embedded_root=tmp_path)
+            opening = asyncio.create_task(database.open())
+            await heard.wait()
+            database.cut_off(0)
+            with pytest.raises(DatabaseUnreachable):
+                await opening
+            with pytest.raises(DatabaseUnreachable, match="asked nothing any more"):
+                await database.open()
+
     @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"E"], ids=["HTTP", "none", "E"])
     @pytest.mark.parametrize("mode", ["prefer", "disable", "require"])
     async def test_a_listener_that_is_no_postgresql(

@@ -6,15 +6,18 @@ import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from _crawls import crawl
+from _crawls import crawl, fetch
 from _projects import ask, project, put
 from platforms_standins.freelancer import FreelancerStandIn
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from outsourcing_spiders.spiders.freelancer import FreelancerSpider
 from outsourcing_spiders.storage.engine import create_engine, normalize_url
 from outsourcing_spiders.storage.expiry import prune
+from outsourcing_spiders.storage.pages import keep_page, kept_pages
 from outsourcing_spiders.storage.rejections import insert_rejections, rejection_line
 
 ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
@@ -36,6 +39,30 @@ async def test_what_may_not_be_kept_is_deleted_with_all_that_hangs_on_it(emptied
     assert await left(emptied) == await left(emptied, "project_history") == {"2", "3"}
     assert await left(emptied, "project_search") == {"2", "3"}
     assert await left(emptied, "rejected_items") == {"5"}
+
+
+async def test_pages_go_when_the_projects_on_them_do(emptied: AsyncEngine) -> None:
+    given: dict[str, Any] = {
+        "run_id": None, "spider": "alpha", "url": "u", "status": 200, "headers": {}, "body": b"{}", "scrub": str,
+        "reason": "layout_changed", "finding": "f",
+    }  # fmt: skip
+    async with emptied.begin() as connection:
+        _, soon, lasting = [await keep_page(connection, **given, expires_at=when) for when in (PAST, SOON, None)]
+        await prune(connection)
+        assert {page.id for page in await kept_pages(connection)} == {soon, lasting}
+
+
+@ONE_SERVER
+async def test_the_page_that_ends_a_crawl_goes_with_the_copies(database_url: str, tmp_path: Path) -> None:
+    class Brief(FreelancerSpider):
+        kept_for = timedelta(hours=24)
+
+    async with FreelancerStandIn(5) as site:
+        site.fail("empty_body")
+        done = await crawl(database_url, tmp_path, spider=Brief, base_url=site.base_url)
+    assert done.reason == "layout_changed", done.log
+    (page,) = await fetch(database_url, "SELECT expires_at - kept_at AS left FROM kept_pages")
+    assert abs(page["left"] - Brief.kept_for) < timedelta(minutes=1)
 
 
 async def test_a_copy_that_is_renewed_is_kept_longer_and_is_no_news(emptied: AsyncEngine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -45,6 +46,23 @@ async def test_secrets_go_wherever_they_stand(emptied: AsyncEngine) -> None:
     assert page is not None
     assert "s3cret" not in repr(page)
     assert page.body == b"<p>[TOKEN] \xff</p>"
+
+
+@pytest.mark.parametrize("place", [LARGEST_BODY - 20, LARGEST_BODY + 8_192 - 20, 2 * LARGEST_BODY])
+async def test_no_cut_goes_through_a_secret(place: int, emptied: AsyncEngine) -> None:
+    # What is hidden before it moves the end of the page forwards.
+    hidden, token = b"hidden-" * 2_000, b"eyJ0eXAiOiJKV1QiLCJhbGciOi"
+    body = hidden + b" " * (place - len(hidden)) + token + b" " * LARGEST_BODY
+
+    def scrub(found: str) -> str:
+        return found.replace(token.decode(), "[TOKEN]").replace("hidden-", "")
+
+    number = await keep(emptied, body=body, scrub=scrub)
+    async with emptied.connect() as connection:
+        page = await kept_page(connection, number)
+    assert page is not None
+    assert len(page.body) > LARGEST_BODY - 20_000
+    assert token[:4] not in page.body
 
 
 async def test_a_large_page_is_cut_and_small_on_disk(emptied: AsyncEngine) -> None:

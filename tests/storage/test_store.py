@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from _projects import bad_row, prepared, project
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from outsourcing_spiders.outcomes import DatabaseUnreachable, StorageError
 from outsourcing_spiders.parsing.dates import WHOLE
 from outsourcing_spiders.storage import store as store_module
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres
-from outsourcing_spiders.storage.engine import Database
+from outsourcing_spiders.storage.engine import Database, normalize_url
+from outsourcing_spiders.storage.runs import Anchor
 from outsourcing_spiders.storage.spool import Spool
 from outsourcing_spiders.storage.store import Store
 from outsourcing_spiders.storage.writer import Totals
@@ -56,6 +60,7 @@ async def finish(store: Store, **values: Any) -> None:
     counts = {name: getattr(totals, name) for name in ("written", "unchanged", "merged", "rejected", "spooled")}
     counts |= {"items_scraped": totals.accounted, "requests": 3}
     await store.finish(**{"reason": "finished", "whole_since": WHOLE, "counts": counts, "stats": {"new": 1}} | values)
+    await store.tidy()
 
 
 async def test_a_crawl_from_the_first_contact_to_the_last_line(make_store: MakeStore) -> None:
@@ -143,6 +148,83 @@ async def test_rejections_go_to_disk_when_the_database_is_away(
         patched.setattr(store_module, "insert_rejections", fails)
         await store.reject(project(1), "no title")
     assert "is lost" in caplog.records[-1].getMessage()
+
+
+@asynccontextmanager
+async def locked(url: str, *tables: str) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Hold tables that nobody else can use; what is yielded waits until so many wait for them."""
+    connection = await asyncpg.connect(normalize_url(url))
+    waiting = (
+        "SELECT count(*) FROM pg_locks "
+        "WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+    async def until_waited_for(number: int) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                if await connection.fetchval(waiting) >= number:
+                    return
+                await asyncio.sleep(0.02)
+
+    try:
+        async with connection.transaction():
+            await connection.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
+            yield until_waited_for
+    finally:
+        await connection.close()
+
+
+async def test_a_crawl_that_must_end_waits_for_no_table_and_its_run_ends_as_it_did(
+    make_store: MakeStore, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await make_store().open()
+    monkeypatch.setattr(store.database, "cut_off", lambda seconds: None)
+    anchor = Anchor(datetime.now(UTC), WHOLE)
+    async with locked(database_url, "projects", "rejected_items") as until_waited_for:
+        batch = store.submit(*prepared([project(1)]))
+        asked = [
+            asyncio.create_task(store.known(["1"], anchor)),
+            asyncio.create_task(store.reject(project(2), "no title")),
+        ]
+        await until_waited_for(3)
+        store.hurry(0.1)
+        async with asyncio.timeout(10):
+            with pytest.raises(DatabaseUnreachable, match="did not answer in time"):
+                await asked[0]
+            await asked[1]
+            # What is asked later is not waited for at all.
+            with pytest.raises(DatabaseUnreachable):
+                await store.with_full_text(["1"])
+            await batch.stored
+            await store.drain()
+            await finish(store, reason="shutdown", whole_since=None)
+            await store.close()
+    kinds = [file.name.split(".")[2] for file in (tmp_path / "spool").glob("*/*")]
+    assert sorted(kinds) == ["projects", "rejected"]
+    later = await make_store().open()
+    both = "SELECT external_id FROM projects UNION SELECT external_id FROM rejected_items ORDER BY 1"
+    assert await ask(later, both) == [("1",), ("2",)]
+    (run, _) = await ask(later, "SELECT reason, spooled FROM crawl_runs ORDER BY id")
+    assert run == ("shutdown", 1)
+
+
+async def test_a_run_whose_end_cannot_be_logged_is_cut_off_and_counts_as_killed(
+    make_store: MakeStore, database_url: str
+) -> None:
+    store = await make_store().open()
+    await store.submit(*prepared([project(1)])).stored
+    await store.drain()
+    async with locked(database_url, "crawl_runs") as until_waited_for:
+        ending = asyncio.create_task(finish(store))
+        await until_waited_for(1)
+        store.hurry(0.05)
+        async with asyncio.timeout(10):
+            with pytest.raises(DBAPIError):
+                await ending
+            await store.close()
+    later = await make_store().open()
+    (run, _) = await ask(later, "SELECT reason, finished_at, whole_since FROM crawl_runs ORDER BY id")
+    assert run == ("killed", None, None)
 
 
 async def test_close_without_drain_writes_what_waits(make_store: MakeStore, database_url: str) -> None:
