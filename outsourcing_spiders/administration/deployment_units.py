@@ -57,12 +57,14 @@ def stop_grace(settings: BaseSettings) -> Grace:
         downloads = math.nan
     if not 0 <= downloads < math.inf:
         raise WrongUnit(f"STOP_GRACE must be a number of seconds, 0 or more, not {settings['STOP_GRACE']!r}.")
-    seconds = math.ceil(downloads + BROWSER_SECONDS + DATABASE_SECONDS + _SPARE_SECONDS)
+    # The end of the run has half as long again as the downloads.
+    database = max(DATABASE_SECONDS, downloads / 2)
+    seconds = math.ceil(downloads + BROWSER_SECONDS + database + _SPARE_SECONDS)
     return Grace(
         seconds,
         downloads,
         f"{downloads:g} s for downloads and rows (STOP_GRACE), {BROWSER_SECONDS:g} s for the browser, "
-        f"{DATABASE_SECONDS:g} s for a database that does not answer, and {_SPARE_SECONDS:g} s to spare.",
+        f"{database:g} s for a database that does not answer, and {_SPARE_SECONDS:g} s to spare.",
     )
 
 

@@ -152,8 +152,10 @@ def _sameness(subject: str, kind: str, words: str) -> tuple[str, str, str]:
 
 def _host(listing: str) -> str | None:
     """Return the host that a crawl asked instead of the platform's own, of which it says nothing."""
+    # A word before it names another way in.
+    _, brace, members = listing.partition("{")
     try:
-        asked = msgspec.json.decode(listing)
+        asked = msgspec.json.decode(brace + members)
     except msgspec.MsgspecError:
         return None
     host = asked.get("base_url") if isinstance(asked, dict) else None

@@ -407,8 +407,9 @@ async def test_what_narrowed_crawls_find_alike_is_told_once(engine: AsyncEngine)
     assert len((await reviewed(engine, await stored(engine, 0))).found) == 1
 
 
-async def test_a_smaller_finding_or_another_host_hides_nothing(engine: AsyncEngine) -> None:
-    listings = ('{"query":"x"}', '{"base_url":"http://127.0.0.1:8000/"}', "{}")
+@pytest.mark.parametrize("way_in", ["", "graphql "], ids=["pages", "graphql"])
+async def test_a_smaller_finding_or_another_host_hides_nothing(engine: AsyncEngine, way_in: str) -> None:
+    listings = [way_in + asked for asked in ('{"query":"x"}', '{"base_url":"http://127.0.0.1:8000/"}', "{}")]
     for listing in listings:
         for _ in range(4):
             assert await reviewed(engine, await stored(engine, 48, listing=listing)) == Review()
