@@ -26,6 +26,9 @@ _FAST = {
     "TWISTED_REACTOR_ENABLED": False,
     # Each reads the machine's certificates when a crawl starts; the stand-ins speak http.
     "DOWNLOAD_HANDLERS": {"https": None},
+    "DOWNLOAD_VERIFY_CERTIFICATES": False,
+    # Reads the source of each callback.
+    "WARN_ON_GENERATOR_RETURN_VALUE": False,
     "ASYNCIO_EVENT_LOOP": None,
     "GARBAGE_THRESHOLD": 0,
     "PROGRESS": "off",

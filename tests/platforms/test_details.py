@@ -17,6 +17,8 @@ from outsourcing_spiders.platforms.details import DetailPagesSpider
 from outsourcing_spiders.platforms.json_rows import Row
 from outsourcing_spiders.spiders.peopleperhour import PeoplePerHourSpider
 
+ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
+
 
 class Teasers(DetailPagesSpider, PeoplePerHourSpider):
     """A listing that cuts its texts."""
@@ -52,6 +54,7 @@ async def complete(url: str) -> dict[str, bool]:
     return {row["external_id"]: row["description_complete"] for row in rows}
 
 
+@ONE_SERVER
 async def test_each_page_is_asked_for_once_and_before_the_next_page_of_the_listing(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -77,6 +80,7 @@ async def test_each_page_is_asked_for_once_and_before_the_next_page_of_the_listi
         assert details(site) == [new]
 
 
+@ONE_SERVER
 async def test_a_page_that_cannot_be_had_is_read_by_a_later_crawl(database_url: str, tmp_path: Path) -> None:
     async with plain() as site:
         lost = site.listed_ids()[30]
@@ -94,6 +98,7 @@ async def test_a_page_that_cannot_be_had_is_read_by_a_later_crawl(database_url: 
         assert (await runs(database_url))[1]["whole"] == "-infinity"
 
 
+@ONE_SERVER
 @pytest.mark.parametrize("status", [404, 410])
 async def test_a_page_that_is_gone_keeps_nothing_from_being_whole(
     status: int, database_url: str, tmp_path: Path
@@ -124,6 +129,7 @@ async def test_pages_that_robots_txt_forbids_are_left_out(tmp_path: Path) -> Non
 Fault = Callable[[PeoplePerHourStandIn], object]
 
 
+@ONE_SERVER
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -158,9 +164,6 @@ class Picky(Teasers):
         if item.external_id in self.odd:
             raise ValueError("no such field")
         return super().detail(item, response)
-
-
-ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
 
 
 @ONE_SERVER
@@ -227,6 +230,7 @@ async def test_pages_that_cannot_be_read_at_all_are_another_layout(tmp_path: Pat
     assert done.reason == "layout_changed"
 
 
+@ONE_SERVER
 async def test_an_interrupted_crawl_keeps_what_it_read_and_is_not_whole(database_url: str, tmp_path: Path) -> None:
     async with plain() as site:
         first = await read(database_url, tmp_path, site, settings={"CLOSESPIDER_ITEMCOUNT": 12})
