@@ -16,7 +16,7 @@ from scrapy.settings import BaseSettings
 BROWSER_SECONDS = 4.0
 """What a crawl grants its browser to start up and close."""
 DATABASE_SECONDS = 10.0
-"""What a crawl grants the database to answer when it logs its end."""
+"""What the first start of the embedded server may take, which nothing cuts short."""
 _SPARE_SECONDS = 4.0
 
 _UNITS = "etc/systemd/system"
@@ -57,14 +57,14 @@ def stop_grace(settings: BaseSettings) -> Grace:
         downloads = math.nan
     if not 0 <= downloads < math.inf:
         raise WrongUnit(f"STOP_GRACE must be a number of seconds, 0 or more, not {settings['STOP_GRACE']!r}.")
-    # The end of the run has half as long again as the downloads.
+    # The end of a run has half as long again as the downloads.
     database = max(DATABASE_SECONDS, downloads / 2)
     seconds = math.ceil(downloads + BROWSER_SECONDS + database + _SPARE_SECONDS)
     return Grace(
         seconds,
         downloads,
         f"{downloads:g} s for downloads and rows (STOP_GRACE), {BROWSER_SECONDS:g} s for the browser, "
-        f"{database:g} s for a database that does not answer, and {_SPARE_SECONDS:g} s to spare.",
+        f"{database:g} s for a database that is made or does not answer, and {_SPARE_SECONDS:g} s to spare.",
     )
 
 

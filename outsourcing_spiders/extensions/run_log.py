@@ -95,11 +95,11 @@ class RunLog:
         try:
             await store.finish(reason=named, whole_since=whole, counts=counts, stats=hide_in(details | ours))
             is_logged = True
-            await store.tidy()
             if whole is not None and (conditional := self._crawler.get_downloader_middleware(ConditionalMiddleware)):
                 await store.store_validators(conditional.found)
             if requests and store.is_open:
                 await _note_block(store, spider, named)
+            await store.tidy()
         except Exception as error:
             if is_logged:
                 logger.warning("Not all that this crawl learned could be stored: %s", message(error))

@@ -8,6 +8,7 @@ from typing import NoReturn, Self
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import get_retry_request
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 
@@ -20,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 _PASSES = frozenset({Kind.GOOD, Kind.RATE_LIMIT, Kind.OTHER})
 """What is left to others: pace, retry and the spider itself."""
-_UNREADABLE = frozenset({Kind.LAYOUT, Kind.TRUNCATED})
 _FLAW = "not what was asked for: "
 """How the flag of an answer begins that passes all the same."""
 
@@ -31,8 +31,9 @@ class BlockGuardMiddleware:
     A request says what its answer has to be: ``meta["marker"]`` is a text, or a tuple of texts of which a good page
     holds one; an ``Accept`` that begins with ``application/json`` asks for JSON. An answer that was cut off is asked
     for again, as often as the setting ``RETRY_TIMES`` says. Rate limits and errors in the platform's own words pass.
-    A project's own page (``meta["detail_page"]``) of another shape, or cut off each time, is one of many: it passes
-    with a flag (`flaw_of`), and the spider counts it. The page that ends the crawl is kept for diagnosis.
+    A project's own page (``meta["detail_page"]``) is one of many. One of another shape is asked for once more, then
+    passes with a flag (`flaw_of`), and the spider counts it; one that is cut off each time is one that cannot be had.
+    The page that ends the crawl is kept for diagnosis.
 
     The setting ``BLOCK_GUARD`` off: what would have ended the crawl is only logged.
     """
@@ -59,9 +60,16 @@ class BlockGuardMiddleware:
             logger.warning("%s", outcome)
             return response
         self._crawler.stats.inc_value(f"outsourcing/guard/{verdict.kind}")
-        if verdict.kind is Kind.TRUNCATED and (again := self._ask_again(request)) is not None:
-            return again
-        if verdict.kind in _UNREADABLE and request.meta.get("detail_page"):
+        is_one_of_many = bool(request.meta.get("detail_page"))
+        if verdict.kind is Kind.TRUNCATED:
+            if (again := self._ask_again(request)) is not None:
+                return again
+            if is_one_of_many:
+                # It may come whole another time.
+                raise IgnoreRequest(f"{response.url}: {verdict.evidence}, each time")
+        if verdict.kind is Kind.LAYOUT and is_one_of_many:
+            if (again := self._ask_again(request, most=1)) is not None:
+                return again
             response.flags.append(_FLAW + verdict.evidence)
             return response
         return await self._end(response, outcome, verdict)
@@ -71,13 +79,16 @@ class BlockGuardMiddleware:
         await keep_page(self._crawler, response, outcome.reason, finding)
         refuse(self._crawler, outcome)
 
-    def _ask_again(self, request: Request) -> Request | None:
+    def _ask_again(self, request: Request, *, most: int | None = None) -> Request | None:
         if request.meta.get("dont_retry"):
             return None
         spider = self._crawler.spider
         assert spider is not None
         # What is given up is logged as the end of the crawl.
-        return get_retry_request(request, spider=spider, reason="cut off", give_up_log_level=logging.DEBUG)
+        return get_retry_request(
+            request, spider=spider, reason="not the page", max_retry_times=most,
+            priority_adjust=request.meta.get("priority_adjust"), give_up_log_level=logging.DEBUG,
+        )  # fmt: skip
 
 
 def flaw_of(response: Response) -> str | None:

@@ -58,7 +58,8 @@ class Limits:
 def read_limits(headers: Mapping[str, str], *, now: datetime) -> Limits:
     """Return what `headers` (lower-case names) say; `now` is aware, the answer's own Date where it has one.
 
-    What cannot be read says nothing, nor does a time of more than 32 days; nothing is raised.
+    What cannot be read says nothing, nor does a limit of more than 32 days; ``Retry-After`` says 32 days at the most.
+    Nothing is raised.
     """
     told_remaining, told_reset = _closest_limit(headers.get("ratelimit", ""))
     remaining = _first_number(headers, _REMAINING)
@@ -70,7 +71,7 @@ def read_limits(headers: Mapping[str, str], *, now: datetime) -> Limits:
     return Limits(
         retry_after=_seconds(headers.get("retry-after", ""), now),
         remaining=None if remaining is None else int(remaining),
-        reset=None if reset is None else _from_now(reset, now),
+        reset=None if reset is None else _believable(_from_now(reset, now)),
         windows=tuple(_windows(", ".join(headers[name] for name in _LIMIT if name in headers))),
     )
 
@@ -96,21 +97,26 @@ def _first_number(headers: Mapping[str, str], names: tuple[str, ...]) -> float |
 def _seconds(text: str, now: datetime) -> float | None:
     text = text.strip()
     if _NUMBER.fullmatch(text):
-        return _from_now(float(text), now)
+        return _at_most(_from_now(float(text), now))
     try:
         moment = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):
         return None
     # A date without a zone is of "-0000", which means UTC.
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return _believable((moment - now).total_seconds())
+    return _at_most((moment - now).total_seconds())
 
 
-def _from_now(number: float, now: datetime) -> float | None:
+def _from_now(number: float, now: datetime) -> float:
     # Microseconds and nanoseconds, too.
     while number >= _EPOCH_MILLISECONDS:
         number /= 1000
-    return _believable(number - now.timestamp() if number >= _EPOCH_SECONDS else number)
+    return number - now.timestamp() if number >= _EPOCH_SECONDS else number
+
+
+def _at_most(seconds: float) -> float:
+    # Whoever says so wants to be left alone, for however long.
+    return min(max(seconds, 0.0), _LONGEST)
 
 
 def _believable(seconds: float) -> float | None:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.middlewares.block_guard import flaw_of
-from outsourcing_spiders.middlewares.outcomes import Refused, Skipped, end_crawl
+from outsourcing_spiders.middlewares.outcomes import GivenUp, Refused, Skipped, end_crawl
 from outsourcing_spiders.outcomes import LayoutChanged, Outcome, Unreachable
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 from outsourcing_spiders.platforms.listing import ListingSpider
@@ -103,6 +103,8 @@ class DetailPagesSpider(ListingSpider[Any]):
         yield request.cb_kwargs["item"]
         if isinstance(error, HttpError) and error.response.status in _GONE:
             self.count("details/gone")
+        elif isinstance(error, GivenUp):
+            self.count("details/given_up")
         elif isinstance(error, Skipped):
             self.count("details/forbidden")
         elif not isinstance(error, Refused):

@@ -135,8 +135,9 @@ def is_back(subject: str, run: Run, past: Sequence[Run], since: Sequence[Run] = 
     told: list[tuple[int, int]] = []
     for part in PARTS:
         pairs = _pairs(part, name, past)
-        filled, rows = _total(_with_enough(run, part, since), part, name)
-        if not _shares(run, part).rows or rows < _FEWEST_ROWS or not pairs:
+        # Where the listing tells it, the few own pages of this crawl are no reason to wait for more.
+        filled, rows = _total(_with_enough(run, part, () if told else since), part, name)
+        if not _shares(run, part).rows or rows < _FEWEST_ROWS or not any(before for before, _ in pairs):
             continue
         if not filled or _is_low(filled, rows, pairs, drop=_ACCEPTED_DROP, back=True):
             return None

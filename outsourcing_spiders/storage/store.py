@@ -194,7 +194,7 @@ class Store:
     def hurry(self, seconds: float) -> None:
         """Wait no longer than `seconds` from now on for a server that does not answer: rows then go to the spool.
 
-        The end of the run has half as long again. What then still waits is cut off, whatever it is.
+        The end of the run has half as long again, a second at least. What then still waits is cut off, whatever it is.
         """
         self._index_for = 0
         self._last_moment = asyncio.get_running_loop().time() + seconds
@@ -202,7 +202,7 @@ class Store:
             self._limits.pop().reschedule(self._last_moment)
         if self._writer is not None:
             self._writer.hurry(seconds)
-        self.database.cut_off(seconds * 1.5)
+        self.database.cut_off(seconds + max(seconds / 2, 1.0))
 
     async def drain(self) -> None:
         """Wait until every submitted row has its fate, and index texts for a bounded time."""

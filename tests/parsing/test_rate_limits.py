@@ -26,8 +26,8 @@ _SAID: list[tuple[dict[str, str], Limits]] = [
     ({"retry-after": "soon"}, Limits()),
     ({"retry-after": ""}, Limits()),
     # No allowance is granted by the year: another unit, a date that means never.
-    ({"retry-after": "86400000"}, Limits()),
-    ({"retry-after": "Sun, 22 Nov 2099 12:00:00 GMT"}, Limits()),
+    ({"retry-after": "86400000"}, Limits(retry_after=32 * 86400.0)),
+    ({"retry-after": "Sun, 22 Nov 2099 12:00:00 GMT"}, Limits(retry_after=32 * 86400.0)),
     # As Freelancer.com's documentation shows it.
     (
         {"ratelimit-limit": "50, 50;window=60, 1000;window=3600", "ratelimit-remaining": "45"},

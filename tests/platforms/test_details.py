@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -81,10 +82,13 @@ async def test_each_page_is_asked_for_once_and_before_the_next_page_of_the_listi
 
 
 @ONE_SERVER
-async def test_a_page_that_cannot_be_had_is_read_by_a_later_crawl(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", ["status", "cut_short"])
+async def test_a_page_that_cannot_be_had_is_read_by_a_later_crawl(
+    fault: str, database_url: str, tmp_path: Path
+) -> None:
     async with plain() as site:
         lost = site.listed_ids()[30]
-        site.fail("status", status=500, path=f"-{lost}")
+        site.fail(fault, path=f"-{lost}", **({"status": 500} if fault == "status" else {}))
         done = await read(database_url, tmp_path, site)
         assert (done.reason, len(done.items)) == ("finished", 50)
         assert done.counted("details") == {"failed": 1}
@@ -134,12 +138,13 @@ Fault = Callable[[PeoplePerHourStandIn], object]
     ("fault", "reason"),
     [
         (lambda site: site.fail("status", status=500, path="/freelance-jobs/"), "unreachable"),
+        (lambda site: site.fail("cut_short", path="/freelance-jobs/"), "unreachable"),
         (lambda site: site.fail("challenge", path="/freelance-jobs/", after=3), "blocked"),
         (lambda site: site.fail("login", path="/freelance-jobs/", after=3), "login_required"),
         (lambda site: site.fail("empty_body", path="/freelance-jobs/"), "layout_changed"),
         (lambda site: site.fail("error_envelope", path="/freelance-jobs/"), "layout_changed"),
     ],
-    ids=["unreachable", "blocked", "login", "empty", "layout"],
+    ids=["unreachable", "cut off", "blocked", "login", "empty", "layout"],
 )
 async def test_a_crawl_that_gets_no_pages_ends(fault: Fault, reason: str, database_url: str, tmp_path: Path) -> None:
     async with plain() as site:
@@ -171,10 +176,9 @@ class Picky(Teasers):
     ("fault", "said"),
     [
         ("error_envelope", "ValueError(\"it holds no 'window.PPHReact.initialState'\")"),
-        ("cut_short", "ValueError('a page that breaks off')"),
         (None, "ValueError('no such field')"),
     ],
-    ids=["another layout", "cut short", "unreadable"],
+    ids=["another layout", "unreadable"],
 )
 async def test_a_page_that_cannot_be_read_costs_its_text(
     fault: str | None, said: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -228,6 +232,25 @@ async def test_pages_that_cannot_be_read_at_all_are_another_layout(tmp_path: Pat
     async with plain() as site:
         done = await crawl(None, tmp_path, spider=Blind, base_url=site.base_url)
     assert done.reason == "layout_changed"
+
+
+async def test_a_page_that_is_given_up_is_no_forbidden_one(tmp_path: Path) -> None:
+    made: list[Crawl] = []
+
+    async def stop_when_asked(site: PeoplePerHourStandIn) -> None:
+        while not details(site):  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+        await made[0].crawler.stop_async()
+
+    async with plain() as site:
+        site.fail("slow", delay=30, path="/freelance-jobs/")
+        stopping = asyncio.ensure_future(stop_when_asked(site))
+        done = await read(
+            None, tmp_path, site, settings={"STOP_GRACE": 0.1}, on_answer=lambda _, done: made.append(done)
+        )
+        await stopping
+    assert done.reason == "shutdown"
+    assert done.counted("details") == {"given_up": 1}
 
 
 @ONE_SERVER

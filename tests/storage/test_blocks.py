@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from outsourcing_spiders.outcomes import CloseReason
 from outsourcing_spiders.storage.blocks import current_block, forget_block, remember_block
+from outsourcing_spiders.storage.store import Store
 
 ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
 BLOCKED, LIMITED = CloseReason.BLOCKED, CloseReason.RATE_LIMITED
@@ -84,6 +85,24 @@ async def test_the_next_crawl_leaves_a_platform_alone_that_blocked_one(database_
         assert await fetch(database_url, "SELECT * FROM platform_blocks") == []
         assert (await crawl(database_url, tmp_path, base_url=site.base_url)).reason == "up_to_date"
     assert [run["reason"] for run in await runs(database_url)] == ["blocked", "blocked", "finished", "up_to_date"]
+
+
+@ONE_SERVER
+async def test_a_block_is_remembered_whatever_else_fails_at_the_end(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(store: Store) -> None:
+        raise TimeoutError("exchange_rates is locked")
+
+    monkeypatch.setattr(Store, "tidy", fail)
+    async with FreelancerStandIn(20) as site:
+        site.fail("challenge")
+        done = await crawl(database_url, tmp_path, base_url=site.base_url)
+    assert len(await fetch(database_url, "SELECT * FROM platform_blocks")) == 1
+    assert [run["reason"] for run in await runs(database_url)] == ["blocked"]
+    (told,) = [line for line in done.log if "Not all that this crawl learned could be stored" in line]
+    assert told.startswith("WARNING")
+    assert told.endswith("exchange_rates is locked")
 
 
 @ONE_SERVER

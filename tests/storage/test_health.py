@@ -149,6 +149,22 @@ def test_a_few_own_pages_a_crawl_say_it_together() -> None:
         since = [now, *since]
 
 
+def test_what_the_listing_tells_is_back_with_the_listing() -> None:
+    """A few own pages come with it, in crawls that were without the field, too."""
+    good, bad = {"filled": {"budget": 45}, "own": {"budget": 3}}, {"filled": {}, "own": {}}
+    before = past(8, rows=45, detailed=3, **good)
+    since = [run(number, rows=45, detailed=3, **bad) for number in (103, 102, 101, 100)]
+    now = run(104, rows=45, detailed=3, **good)
+    assert is_back("field:budget", now, before, since) == "`budget` is back: in 45 of 45 rows"
+
+
+def test_what_only_own_pages_tell_is_back_with_those() -> None:
+    told = {"filled": {"title": 20}, "own": {"title": 12, "work_mode": 12}}
+    before = past(8, rows=20, detailed=12, **told)
+    now = run(104, rows=20, detailed=12, **told)
+    assert is_back("field:work_mode", now, before) == "`work_mode` is back: in 12 of 12 rows"
+
+
 def test_a_few_own_pages_a_crawl_say_together_that_it_fell() -> None:
     before = past(30, rows=0, detailed=5, own={"work_mode": 5}, scraped=0)
     first, second = (run(number, rows=0, detailed=5, own={"work_mode": 1}, scraped=0) for number in (100, 101))

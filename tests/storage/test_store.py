@@ -227,6 +227,18 @@ async def test_a_run_whose_end_cannot_be_logged_is_cut_off_and_counts_as_killed(
     assert run == ("killed", None, None)
 
 
+async def test_a_crawl_without_any_grace_still_logs_its_end(make_store: MakeStore) -> None:
+    store = await make_store().open()
+    await store.submit(*prepared([project(1)])).stored
+    store.hurry(0)
+    await asyncio.sleep(0.1)
+    await finish(store, reason="shutdown", whole_since=None)
+    await store.close()
+    later = await make_store().open()
+    (run, _) = await ask(later, "SELECT reason, items_scraped FROM crawl_runs ORDER BY id")
+    assert run == ("shutdown", 1)
+
+
 async def test_close_without_drain_writes_what_waits(make_store: MakeStore, database_url: str) -> None:
     store = await make_store().open()
     batches = [store.submit(row) for row in prepared([project(1), project(2)])]
