@@ -172,7 +172,7 @@ globals().update({name: value for name, value in os.environ.items() if name.star
 DOWNLOADER = "outsourcing_spiders.extensions.prompt_stop.StoppableDownloader"
 STOP_GRACE = os.environ.get("STOP_GRACE") or 2.0
 """Seconds that downloads and the database have left when the crawl is told to stop; the end of the run has half as long
-again. Read by extensions.prompt_stop."""
+again, a second at least. Read by extensions.prompt_stop."""
 
 # A server on which crawls run by themselves; read by administration.deployment_schedule.
 CRAWL_SCHEDULE = os.environ.get("CRAWL_SCHEDULE") or "freelancer=10m peopleperhour=30m guru=30m freemoa=30m"

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _WITH_FRACTIONS = ("DOWNLOAD_TIMEOUT", "DNS_TIMEOUT")
 """Settings in seconds whose default is a whole number."""
+_SECONDS_OF_SERVICES = {"STOP_GRACE": 2.0}
+"""Seconds, 0 or more, whose default is the text in the environment; what they are where that cannot be read."""
 
 
 class Command(crawl.Command):
@@ -153,7 +155,7 @@ def put_back_unreadable(settings: BaseSettings) -> WrongArgument | None:
     defaults = Settings()
     defaults.setmodule("outsourcing_spiders.settings", priority="project")
     problem = None
-    for name, default in defaults.items():
+    for name, default in {**defaults, **_SECONDS_OF_SERVICES}.items():
         wanted = _wanted(settings, name, default)
         if wanted is not None:
             problem = problem or WrongArgument(f"{name}={settings[name]!r} is no {wanted}")
@@ -168,7 +170,9 @@ def _wanted(settings: BaseSettings, name: str, default: object) -> str | None:
         levels = logging.getLevelNamesMapping()
         return None if value in levels or value in levels.values() else "level, such as DEBUG, INFO, WARNING or ERROR"
     read: Callable[[str], float]
-    if isinstance(default, bool):
+    if name in _SECONDS_OF_SERVICES:
+        wanted, read = "number of seconds, 0 or more", settings.getfloat
+    elif isinstance(default, bool):
         wanted, read = "switch (1 or 0)", settings.getbool
     elif isinstance(default, int) and name not in _WITH_FRACTIONS:
         wanted, read = "whole number", settings.getint
@@ -177,9 +181,11 @@ def _wanted(settings: BaseSettings, name: str, default: object) -> str | None:
     else:
         return None
     try:
-        return None if isfinite(read(name)) else wanted
+        number = read(name)
+        is_right = isfinite(number) and (number >= 0 or name not in _SECONDS_OF_SERVICES)
     except (ArithmeticError, TypeError, ValueError):
-        return wanted
+        is_right = False
+    return None if is_right else wanted
 
 
 def _raised_by(task: asyncio.Future[Any]) -> list[BaseException]:

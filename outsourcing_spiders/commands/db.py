@@ -47,7 +47,10 @@ class Command(ScrapyCommand):
         psql.add_argument("-c", "--command", action="append", default=[], metavar="SQL", help="run this and leave")
         pages = add("pages", "List the pages that ended crawls, or print one of them")
         pages.add_argument("number", nargs="?", type=int, help="print the body of this one")
-        add("prune", "Delete the projects that terms do not let us keep; every crawl does it, too")
+        add(
+            "prune",
+            "Delete the projects, rejected items and pages that terms do not let us keep; every crawl does it, too",
+        )
         add("upgrade", "Apply the migrations that are missing")
         add("replay", "Store the rows that a crawl had to leave on disk")
         database_export.add_arguments(add("export", "Write a table to a file", database_export.EXPORT_HELP))

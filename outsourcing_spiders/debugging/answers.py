@@ -24,7 +24,7 @@ from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
 _MOST_STEPS = 6
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
-_PAGES = (".html", ".htm", ".json", ".xml")
+_PAGES = (".html", ".htm", ".json", ".xml", ".php")
 
 Ask = Callable[[Request], Response]
 Run = Callable[[Awaitable[Any]], Any]
@@ -170,9 +170,9 @@ def is_detail_page(spider: Any, response: Response) -> bool:
 
 
 def _begins_with_host(text: str) -> bool:
-    host = text.partition("/")[0]
+    host = re.split("[/?#]", text, maxsplit=1)[0]
     is_host = ("." in host or ":" in host or host == "localhost") and not text.startswith((".", "~", "?", "#"))
-    return is_host and not (host == text and host.endswith(_PAGES))
+    return is_host and not host.endswith(_PAGES)
 
 
 def _is_ours(spider: Any, address: str) -> bool:

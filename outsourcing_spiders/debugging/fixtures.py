@@ -70,7 +70,10 @@ class Meta(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fiel
     asked: str | msgspec.UnsetType = msgspec.UNSET
     """Method and address that the spider asks for, where the answer came from elsewhere: a redirect, for example."""
     outcome: CloseReason | msgspec.UnsetType = msgspec.UNSET
-    """How a crawl ends that gets this answer, where it does: ``blocked``, ``login_required``, ``layout_changed``, …"""
+    """How a crawl ends that gets this answer, where it does: ``blocked``, ``login_required``, ``layout_changed``, …
+
+    A project's page of another shape is told as if all of them were so: a crawl goes on when it is one of few.
+    """
 
 
 @dataclass(kw_only=True)
@@ -92,7 +95,7 @@ class Reading:
     unusable: dict[str, list[str]] = field(default_factory=dict)
     """Fields whose value validation dropped, by the item's id."""
     outcome: CloseReason | None = None
-    """How a crawl ends with this answer; ``None``: it goes on."""
+    """How a crawl ends with this answer, as `Meta.outcome` tells it; ``None``: it goes on."""
     problem: str | None = None
     """Why, in a sentence."""
 
@@ -340,7 +343,7 @@ def _read_detail(spider: Any, response: Response, meta: Meta, reading: Reading) 
 class _Guard(BlockGuardMiddleware):
     """The guard of a crawl, without a crawl to end."""
 
-    def _ask_again(self, request: Request) -> Request | None:
+    def _ask_again(self, request: Request, *, most: int | None = None) -> Request | None:
         return None
 
     async def _end(self, response: Response, outcome: Outcome, verdict: Verdict) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from outsourcing_spiders.parsing.budget_words import LOWER_CASE_CODES, VOCABULARY, Role, Word
@@ -10,13 +11,18 @@ from outsourcing_spiders.parsing.money import currency_code
 Pieces = list[tuple[str, Word | None]]
 """As written, each with its meaning; ``None`` for numbers and unknown words."""
 
+# "$15-25" is a range; "$500 - 2" may be two statements. Plain characters have no other dash than the hyphen.
+JOINING_DASH = "\N{EN DASH}"
+_JOINING = re.compile(r"(?<=[0-9])-(?=[0-9])")
+_DASH = Word(Role.RANGE)
 _DIGITS = frozenset("0123456789")
 _SPANS = (Role.UNIT, Role.SPAN)
 
 
 def pieces_of(text: str) -> Pieces:
-    """Return the pieces of a text that is written in plain characters (`words.plain`)."""
-    return [(piece, word or _code(piece)) for piece, word in VOCABULARY.read(text)]
+    """Return the pieces of a text in plain characters (`words.plain`), a hyphen between digits as `JOINING_DASH`."""
+    read = VOCABULARY.read(_JOINING.sub(JOINING_DASH, text))
+    return [(piece, word or (_DASH if piece == JOINING_DASH else _code(piece))) for piece, word in read]
 
 
 def word_at(pieces: Pieces, index: int) -> Word | None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from outsourcing_spiders.items import Budget, Period
 from outsourcing_spiders.parsing.amounts import DecimalMark, number_or_none
 from outsourcing_spiders.parsing.budget_pieces import (
+    JOINING_DASH,
     Pieces,
     has_role,
     is_currency,
@@ -320,11 +321,15 @@ def _take_number(segment: _Segment, pieces: Pieces, index: int, decimal_mark: De
     signed, closed = is_currency(pieces, index - 1), is_currency(pieces, after)
     own = signed or closed
     ranged = bool(ranging and amounts and amounts[-1].marked)
+    # "$15-25 hr": joined and ascending, so that the hour is what is paid for.
+    joined = ranged and ranging == JOINING_DASH and len(amounts) == 1
+    ascending = joined and value is not None and value > amounts[0].value
+    paid_for = ascending and has_role(pieces, after, Role.UNIT)
     # "6+ months", "6 or more months".
     span = after + has_role(pieces, after, Role.LOWER_AFTER)
-    if not own and is_span(pieces, span):
+    if not own and not paid_for and is_span(pieces, span):
         if ranged:
-            # "$500 - 2 months" is an amount and a time, "$15-25 hr" a range by the hour.
+            # "$500 - 2 months" is an amount and a time; whether "$20 - 24 hours" is that or a range, nobody can tell.
             segment.readable = False
         elif ranging and amounts:
             # "1-3 months", "30 hrs/wk": the other end of the range was no amount either.
@@ -334,8 +339,8 @@ def _take_number(segment: _Segment, pieces: Pieces, index: int, decimal_mark: De
         while is_span(pieces, after) or (after < len(pieces) and pieces[after][0] == "/"):
             after += 1
         return after
-    joined = not amounts or bool(ranging) or segment.pending is not None or amounts[-1].bound is not None
-    segment.readable = segment.readable and joined and value is not None
+    follows = not amounts or bool(ranging) or segment.pending is not None or amounts[-1].bound is not None
+    segment.readable = segment.readable and follows and value is not None
     known = value if value is not None else _ONE
     amounts.append(_Amount(known, written or _ONE, factor, segment.pending, signed, own or ranged, closed))
     segment.pending, segment.ranging = None, ""

@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from parsel import Selector
 
@@ -31,9 +33,10 @@ _AFTER_JSON = re.compile(r"(?:\s|;|//|/\*|\*/|-->|\]\]>)*\Z")
 _BLANK = re.compile(r"\s*")
 _SCRIPT_TAGS = {False: re.compile("<(?:script|SCRIPT)"), True: re.compile("</(?:script|SCRIPT)")}
 # Texts are read so that no address in them is taken for a comment; one without an end goes to the end of its line.
+# Each alternative begins with a character of its own, not with a group: what none begins with is skipped fast.
 _TEXT_OR_COMMENT = re.compile(
     r'"[^"\\\n\r]*(?:\\.[^"\\\n\r]*)*"?|\'[^\'\\\n\r]*(?:\\.[^\'\\\n\r]*)*\'?|`[^`\\]*(?:\\.[^`\\]*)*`?'
-    r"|(?P<comment>//[^\n\r]*|/\*.*?(?:\*/|\Z))",
+    r"|//[^\n\r]*|/\*.*?(?:\*/|\Z)",
     re.DOTALL,
 )
 _ESCAPED = re.compile(r"&(?:quot|amp|lt|gt|apos|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
@@ -253,31 +256,51 @@ def _check_size(text: str) -> None:
 
 def _places(page: str, marker: str, commented: list[int]) -> Iterator[int]:
     """Give where values begin after the marker, in scripts only; add those that seem to be comments to `commented`."""
-    pattern = _marker(marker)
+    found = list(islice(_occurrences(page, marker), _MOST_OCCURRENCES))
+    if len(found) == 1:
+        # In a comment or not, no other comes before it.
+        yield found[0].value
+        return
+    for script, occurrences in groupby(found, key=attrgetter("script")):
+        comments = _comments(page, script)
+        beginning, end = next(comments)
+        for occurrence in occurrences:
+            while end <= occurrence.start:
+                beginning, end = next(comments)
+            if beginning <= occurrence.start:
+                commented.append(occurrence.value)
+            else:
+                yield occurrence.value
+
+
+class _Occurrence(NamedTuple):
+    """Where a marker stands and its value begins, and from where to where the script goes that it is in."""
+
+    start: int
+    value: int
+    script: tuple[int, int]
+
+
+def _occurrences(page: str, marker: str) -> Iterator[_Occurrence]:
     boundaries = _boundaries(page)
     part, (boundary, in_script) = 0, next(boundaries)
-    count = 0
-    for found in pattern.finditer(page):
+    for found in _marker(marker).finditer(page):
         while boundary <= found.start():
             part, (boundary, in_script) = boundary, next(boundaries)
         before = page[max(found.start() - 1, 0) : found.start()]
-        if not in_script or before.isalnum() or before in ("_", "$", ".", "\\"):
-            continue
-        if _in_comment(page, part, found.start()):
-            commented.append(found.end())
-        else:
-            yield found.end()
-        count += 1
-        if count == _MOST_OCCURRENCES:
-            return
+        if in_script and not before.isalnum() and before not in ("_", "$", ".", "\\"):
+            yield _Occurrence(found.start(), found.end(), (part, boundary))
 
 
-def _in_comment(page: str, script: int, at: int) -> bool:
-    """Tell whether a place in the script that begins at `script` seems to be in a comment.
+def _comments(page: str, script: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Give where each part of a script that seems to be a comment begins and ends; at last a place behind it.
 
     Nothing is certain without reading the whole program: to tell a regular expression from a division takes that.
     """
-    return any(found["comment"] and found.end() > at for found in _TEXT_OR_COMMENT.finditer(page, script, at + 1))
+    for found in _TEXT_OR_COMMENT.finditer(page, *script):
+        if page[found.start()] == "/":
+            yield found.span()
+    yield len(page) + 1, len(page) + 2
 
 
 def _boundaries(page: str) -> Iterator[tuple[int, bool]]:

@@ -44,7 +44,8 @@ _LASTING = {
         "AND p.expires_at IS NOT NULL)",
     ),
 }
-_LASTING_PAGE = "(SELECT k.id FROM kept_pages k WHERE k.id = t.page_id AND k.expires_at IS NULL)"
+# Before revision 0005 kept pages have no `expires_at`: all but those that get one there.
+_LASTING_OLD_PAGE = "NOT (spider = 'upwork' AND url LIKE 'https://api.upwork.com/%')"
 _COLUMNS = text(
     """
 SELECT c.relname AS name, array_agg(quote_ident(a.attname) ORDER BY a.attnum) AS quoted,
@@ -98,7 +99,8 @@ class _Held:
 async def back_up(database: Database, file: BinaryIO) -> Manifest:
     """Write all tables, as they were at one moment, to `file`, which need not be seekable; crawls may run meanwhile.
 
-    The schema may be older than this code's. What must be deleted at a set time (`expires_at`) is left out.
+    The schema may be older than this code's. What must be deleted at a set time (`expires_at`) is left out, and what
+    an upgrade of the schema would set a time for.
     Raises `StorageError`; the file is of no use then.
     """
     async with database.engine.connect() as connection:
@@ -235,8 +237,9 @@ async def _chunks(rows: Any) -> AsyncIterator[bytes]:
 
 async def _write(archive: zipfile.ZipFile, driver: Any, table: _Held, expiring: set[str]) -> TableInFile:
     values = list(table.quoted)
-    if table.name == "platform_health" and "kept_pages" in expiring:
-        values[table.columns.index("page_id")] = f"{_LASTING_PAGE} AS page_id"
+    if table.name == "platform_health":
+        lasting = f"SELECT id FROM kept_pages WHERE id = t.page_id AND {_is_lasting('kept_pages', expiring)}"  # noqa: S608
+        values[table.columns.index("page_id")] = f"({lasting}) AS page_id"
     with archive.open(f"{table.name}.csv", "w", force_zip64=True) as entry:
 
         async def write(data: bytes) -> None:
@@ -251,6 +254,8 @@ def _is_lasting(table: str, expiring: set[str]) -> str:
     """Return which rows of a table go into a backup; in an older schema fewer tables, or none, are `expiring`."""
     if table in expiring:
         return "expires_at IS NULL"
+    if table == "kept_pages":
+        return _LASTING_OLD_PAGE
     return _LASTING.get(table, "true") if "projects" in expiring else "true"
 
 

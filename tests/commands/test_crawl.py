@@ -123,7 +123,9 @@ def test_what_cannot_work_is_refused_before_anything_starts(
         ("DOWNLOAD_DELAY", "abc", "DOWNLOAD_DELAY='abc' is no number"),
         ("DOWNLOAD_DELAY", "nan", "DOWNLOAD_DELAY='nan' is no number"),
         ("DOWNLOAD_TIMEOUT", "30 s", "DOWNLOAD_TIMEOUT='30 s' is no number"),
-        ("STOP_GRACE", "", "STOP_GRACE='' is no number"),
+        ("STOP_GRACE", "", "STOP_GRACE='' is no number of seconds, 0 or more"),
+        ("STOP_GRACE", "-3", "STOP_GRACE='-3' is no number of seconds, 0 or more"),
+        ("STOP_GRACE", "inf", "STOP_GRACE='inf' is no number of seconds, 0 or more"),
         ("CONCURRENT_REQUESTS", "1.5", "CONCURRENT_REQUESTS='1.5' is no whole number"),
         ("STORAGE_ENABLED", "perhaps", "STORAGE_ENABLED='perhaps' is no switch (1 or 0)"),
         ("LOG_LEVEL", "FOO", "LOG_LEVEL='FOO' is no level, such as DEBUG, INFO, WARNING or ERROR"),
@@ -137,10 +139,21 @@ def test_a_setting_that_cannot_be_read_is_named_and_put_back(name: str, value: s
     assert put_back_unreadable(settings) is None
 
 
+@pytest.mark.parametrize("value", ["abc", "-3"])
+def test_what_a_service_gives_in_the_environment_is_checked_as_well(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As the module has it when the environment does.
+    monkeypatch.setattr("outsourcing_spiders.settings.STOP_GRACE", value)
+    settings = project_settings()
+    assert str(put_back_unreadable(settings)) == f"STOP_GRACE={value!r} is no number of seconds, 0 or more"
+    assert settings.getfloat("STOP_GRACE") == 2
+
+
 def test_settings_that_can_be_read_stay() -> None:
     settings = project_settings()
     given = {"DOWNLOAD_DELAY": "0.5", "DOWNLOAD_TIMEOUT": "1.5", "CONCURRENT_REQUESTS": "2", "STORAGE_ENABLED": "false"}
-    settings.setdict(given | {"LOG_LEVEL": "DEBUG"}, priority="cmdline")
+    settings.setdict(given | {"LOG_LEVEL": "DEBUG", "STOP_GRACE": "0"}, priority="cmdline")
     before = dict(settings)
     assert put_back_unreadable(settings) is None
     assert dict(settings) == before

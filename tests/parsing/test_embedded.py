@@ -9,8 +9,9 @@ from __future__ import annotations
 import html
 import json
 import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from outsourcing_spiders.parsing.embedded import (
 
 REPEATABLE = settings(derandomize=True, deadline=None, max_examples=200)
 REPOSITORY = Path(__file__).parents[2]
+TEXT_OR_COMMENT = embedded._TEXT_OR_COMMENT
 HARD = {"id": 1, "text": "a }; \"b\" </script> 'c' \\ \u2028 é 위시켓", "none": None}
 
 
@@ -107,6 +109,10 @@ def captured(*names: str) -> str:
         pytest.param('<script>x=/"/.test(y);s={"a":1};//"\ns={"no":1}</script>', "s=", {"a": 1}, id="open-text-before"),
         pytest.param('<script>//</script><script>s={"a":1};s={"no":1}</script>', "s=", {"a": 1}, id="another-script"),
         pytest.param('<script>// s={"a":1}\n</script>', "s=", {"a": 1}, id="only-in-a-comment"),
+        pytest.param('<script>// s={"a":1}\n// s={"no":1}\n</script>', "s=", {"a": 1}, id="only-in-comments"),
+        pytest.param('<script>/*s={}*/ //s={}\ns={"a":1};//s={}</script>', "s=", {"a": 1}, id="between-comments"),
+        pytest.param('<script>/* s={}</script><script>s={"a":1}</script>', "s=", {"a": 1}, id="open-comment-before"),
+        pytest.param('<script>/*/ s={}*/s={"a":1}</script>', "s=", {"a": 1}, id="comment-that-begins-as-it-ends"),
         pytest.param('<script>s=(window.x);s={"a":1}</script>', "s=", {"a": 1}, id="expression-before"),
         pytest.param('<script>s={"a":"x\ny"}</script>', "s=", {"a": "x\ny"}, id="control-character"),
     ],
@@ -360,6 +366,30 @@ def test_no_page_takes_long(page: str) -> None:
     with pytest.raises((StateMissing, StateUnreadable)):
         state_after(page, "s=")
     assert time.perf_counter() - started < 10
+
+
+class _Reader:
+    """What reads comments, and counts the steps that it was asked for."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def finditer(self, page: str, start: int, end: int) -> Iterator[re.Match[str]]:
+        for found in TEXT_OR_COMMENT.finditer(page, start, end):
+            self.steps += 1
+            yield found
+
+
+@pytest.mark.parametrize(
+    ("places", "steps"), [pytest.param(1, 0, id="alone"), pytest.param(16, 16 * 100, id="several")]
+)
+def test_a_script_is_read_for_comments_once_if_at_all(places: int, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = _Reader()
+    monkeypatch.setattr(embedded, "_TEXT_OR_COMMENT", reader)
+    script = ('"t";' * 100 + "s=load();") * places
+    with pytest.raises(StateUnreadable):
+        state_after(f"<script>{script}</script>", "s=")
+    assert reader.steps == steps
 
 
 def test_a_long_page_takes_milliseconds() -> None:

@@ -49,7 +49,7 @@ class SavedFixtures:
         **more: Any,
     ) -> None:
         """Add one fixture; `items` or an `outcome` is what a perfect reader makes of it, `item` what was listed."""
-        # As `scrapy capture` saves it.
+        # As `scrapy capture` saves it, but for the spider's `private_keys`: nothing here is anybody's.
         body = scrub_personal(body if isinstance(body, str) else body.decode()).encode()
         is_json = body.lstrip()[:1] in (b"{", b"[")
         headers = {"Content-Type": _JSON if is_json else _HTML, "Date": format_datetime(self._now, usegmt=True)}

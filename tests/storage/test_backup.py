@@ -363,6 +363,39 @@ async def test_of_an_older_schema(database: UncheckedDatabase, empty: UncheckedD
     assert len((await content(empty.engine))["projects"]) == 1
 
 
+async def test_of_a_schema_whose_pages_do_not_expire_yet(database: UncheckedDatabase, empty: UncheckedDatabase) -> None:
+    """What the upgrade would make expire is left out by a backup before it."""
+    await migrate_down(database.engine, "0004")
+    pages = [
+        ("alpha", "https://api.upwork.com/x"),
+        ("upwork", "https://api.upwork.com/graphql"),
+        ("upwork", "https://status.example/api.upwork.com/"),
+    ]
+    async with database.engine.begin() as connection:
+        for spider, url in pages:
+            await connection.execute(
+                text(
+                    "INSERT INTO kept_pages (spider, url, status, headers, body, body_size, reason, finding, kept_at) "
+                    "VALUES (:spider, :url, 200, '{}', '', 0, 'layout_changed', 'f', now())"
+                ),
+                {"spider": spider, "url": url},
+            )
+        await connection.exec_driver_sql(
+            "INSERT INTO platform_health "
+            "(spider, listing, reader, subject, kind, finding, since, since_run_id, page_id) "
+            "SELECT spider, '{}', 'A', url, 'k', 'f', now(), 1, id FROM kept_pages"
+        )
+    archive, manifest = await taken(database)
+    rows = {table.name: table.rows for table in manifest.tables}
+    assert (rows["kept_pages"], rows["platform_health"]) == (2, 3)
+    assert b"graphql" not in archive.read("kept_pages.csv")
+    await restore(empty, archive)
+    shown = (
+        "SELECT h.spider, subject, url FROM platform_health h LEFT JOIN kept_pages k ON k.id = page_id ORDER BY 1, 2"
+    )
+    assert await ask(empty.engine, shown) == [(*pages[0], pages[0][1]), (*pages[1], None), (*pages[2], pages[2][1])]
+
+
 async def test_nothing_and_newer_databases_are_refused(database: UncheckedDatabase, empty: UncheckedDatabase) -> None:
     with pytest.raises(StorageError, match="Nothing is stored yet"):
         await back_up(empty, io.BytesIO())
