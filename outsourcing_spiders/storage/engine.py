@@ -60,6 +60,7 @@ class Database:
         self._embedded = None if self.dsn else EmbeddedPostgres(embedded_root)
         self._engine: AsyncEngine | None = None
         self._connections = Connections()
+        self._last_moment: float | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -119,7 +120,10 @@ class Database:
         if engine is not None:
             await engine.dispose()
         if self._embedded is not None:
-            patience = _CUT_OFF_PATIENCE if self._connections.is_cut_off else None
+            patience = None
+            if self._last_moment is not None:
+                # All may be stored before that, and the server say nothing to who takes leave of it.
+                patience = max(self._last_moment - asyncio.get_running_loop().time(), _CUT_OFF_PATIENCE)
             await asyncio.to_thread(self._embedded.release, patience=patience)
 
     def cut_off(self, seconds: float) -> None:
@@ -127,7 +131,9 @@ class Database:
 
         For a process that has to end by then: whoever asks fails at once, as when the server is gone.
         """
-        asyncio.get_running_loop().call_later(seconds, self._connections.cut_off)
+        loop = asyncio.get_running_loop()
+        self._last_moment = loop.time() + seconds
+        loop.call_at(self._last_moment, self._connections.cut_off)
 
     async def __aenter__(self) -> Self:
         return await self.open()
