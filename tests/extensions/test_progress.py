@@ -122,6 +122,14 @@ def crawl(site: StandInProcess, data: Path) -> Iterator[Callable[..., Crawl]]:
         os.close(each.terminal)
 
 
+@pytest.fixture
+def hanging_site(site: StandInProcess) -> Iterator[None]:
+    """A site that answers its first two requests: a crawl of it is under way for as long as it is let."""
+    site.fail("slow", delay=120, after=2)
+    yield
+    site.heal()
+
+
 def assert_clean(crawl: Crawl) -> None:
     """The bar is away and the cursor is back."""
     assert crawl.seen.rfind(SHOW_CURSOR) > crawl.seen.rfind(HIDE_CURSOR) > 0
@@ -149,8 +157,9 @@ def test_a_terminal_shows_one_live_line_with_the_log_above_it(crawl: Callable[..
     assert re.match(r"\d\d:\d\d:\d\d INFO    freelancer finished: ", summary)
 
 
+@pytest.mark.usefixtures("hanging_site")
 def test_one_interrupt_leaves_the_terminal_clean(crawl: Callable[..., Crawl]) -> None:
-    ended = crawl("-s", "DOWNLOAD_DELAY=0.5")
+    ended = crawl("-s", "STOP_GRACE=0.2")
     ended.read_until(" % · ")
     ended.process.send_signal(signal.SIGINT)
     assert ended.end() == 0
@@ -159,8 +168,9 @@ def test_one_interrupt_leaves_the_terminal_clean(crawl: Callable[..., Crawl]) ->
     assert_clean(ended)
 
 
+@pytest.mark.usefixtures("hanging_site")
 def test_two_interrupts_leave_the_terminal_clean(crawl: Callable[..., Crawl]) -> None:
-    ended = crawl("-s", "DOWNLOAD_DELAY=2")
+    ended = crawl("-s", "STOP_GRACE=120")
     ended.read_until(" % · ")
     ended.process.send_signal(signal.SIGINT)
     ended.read_until("Received SIGINT, shutting down")
