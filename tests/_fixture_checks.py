@@ -8,7 +8,8 @@ from typing import Any
 from _crawls import project_settings
 from scrapy.http import Response
 
-from outsourcing_spiders.debugging.fixtures import Files, Items, Reading, answer, find, make_spider
+from outsourcing_spiders.debugging.fixtures import Files, Items, answer, find
+from outsourcing_spiders.debugging.reading import Reading, make_spider, read
 from outsourcing_spiders.platforms.listing import ListingSpider
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -34,7 +35,8 @@ def spider_of(spidercls: Spider, folder: Path, name: str) -> tuple[Any, Response
 
 def reading_of(spidercls: Spider, folder: Path, name: str) -> Reading:
     """Return what the spider makes of a saved answer today."""
-    return Files(folder, name).load().read(spidercls, project_settings())
+    fixture = Files(folder, name).load()
+    return read(spidercls, project_settings(), fixture.meta, fixture.body)
 
 
 def saved_items(folder: Path, name: str) -> Items:
@@ -50,7 +52,7 @@ def names_of(platform: str) -> list[str]:
 def check_fixture(spidercls: Spider, folder: Path, name: str) -> None:
     """Assert that a saved answer gives the items that were saved with it, or ends the crawl as it did."""
     fixture = Files(folder, name).load()
-    reading = fixture.read(spidercls, project_settings())
+    reading = read(spidercls, project_settings(), fixture.meta, fixture.body)
     if fixture.meta.outcome:
         assert reading.outcome == fixture.meta.outcome
     else:

@@ -25,17 +25,22 @@ def store_nothing(settings: BaseSettings | None) -> None:
     settings.set("STORAGE_ENABLED", False, priority="project")
 
 
-def show_blocks(settings: BaseSettings | None) -> None:
-    """Let answers that are no page of the platform through, with a warning: a developer wants to look at them."""
-    assert settings is not None
-    settings.set("BLOCK_GUARD", False, priority="project")
-
-
 def tolerate_broken_spiders(settings: BaseSettings | None) -> None:
     """Let a spider that cannot be imported keep nobody from looking at the others."""
     assert settings is not None
     loader = "outsourcing_spiders.debugging.spider_loader.TolerantSpiderLoader"
     settings.set("SPIDER_LOADER_CLASS", loader, priority="project")
+
+
+def only_look(settings: BaseSettings | None) -> None:
+    """Store nothing, tolerate broken spiders, and let answers through that are no page of the platform, with a warning.
+
+    A developer wants to look at them.
+    """
+    store_nothing(settings)
+    tolerate_broken_spiders(settings)
+    assert settings is not None
+    settings.set("BLOCK_GUARD", False, priority="project")
 
 
 @contextmanager

@@ -16,13 +16,7 @@ from outsourcing_spiders.commands._options import (
     declare_spider_arguments,
     read_spider_arguments,
 )
-from outsourcing_spiders.commands._preparation import (
-    prepare,
-    printing,
-    show_blocks,
-    store_nothing,
-    tolerate_broken_spiders,
-)
+from outsourcing_spiders.commands._preparation import only_look, prepare, printing
 from outsourcing_spiders.outcomes import PermissionRequired, WrongArgument
 
 
@@ -62,9 +56,7 @@ class Command(ScrapyCommand):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
-        store_nothing(self.settings)
-        tolerate_broken_spiders(self.settings)
-        show_blocks(self.settings)
+        only_look(self.settings)
         assert self.settings is not None
         self.settings.set("PROGRESS", "off", priority="project")
         super().process_options(args, opts)

@@ -18,13 +18,7 @@ from scrapy.exceptions import DropItem, ScrapyDeprecationWarning, UsageError
 from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
-from outsourcing_spiders.commands._preparation import (
-    prepare,
-    printing,
-    show_blocks,
-    store_nothing,
-    tolerate_broken_spiders,
-)
+from outsourcing_spiders.commands._preparation import only_look, prepare, printing
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
@@ -50,9 +44,7 @@ class Command(parse.Command):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
-        store_nothing(self.settings)
-        show_blocks(self.settings)
-        tolerate_broken_spiders(self.settings)
+        only_look(self.settings)
         super().process_options(args, opts)
         prepare(self.settings)
         self._pending: set[asyncio.Task[None]] = set()

@@ -12,13 +12,7 @@ from scrapy.commands import shell
 from scrapy.exceptions import UsageError
 
 from outsourcing_spiders.commands._options import declare_spider_arguments, read_spider_arguments
-from outsourcing_spiders.commands._preparation import (
-    prepare,
-    printing,
-    show_blocks,
-    store_nothing,
-    tolerate_broken_spiders,
-)
+from outsourcing_spiders.commands._preparation import only_look, prepare, printing
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
@@ -61,9 +55,7 @@ class Command(shell.Command):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
-        store_nothing(self.settings)
-        show_blocks(self.settings)
-        tolerate_broken_spiders(self.settings)
+        only_look(self.settings)
         super().process_options(args, opts)
         read_spider_arguments(opts)
         # Not even nan is between them.

@@ -6,7 +6,7 @@ import argparse
 
 from scrapy.commands import view
 
-from outsourcing_spiders.commands._preparation import prepare, show_blocks, store_nothing
+from outsourcing_spiders.commands._preparation import only_look, prepare
 
 
 class Command(view.Command):
@@ -14,7 +14,6 @@ class Command(view.Command):
 
     def process_options(self, args: list[str], opts: argparse.Namespace) -> None:
         """Turn storing off."""
-        store_nothing(self.settings)
-        show_blocks(self.settings)
+        only_look(self.settings)
         super().process_options(args, opts)
         prepare(self.settings)

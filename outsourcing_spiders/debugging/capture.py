@@ -17,6 +17,7 @@ from outsourcing_spiders.debugging import capture_fixture as fixture
 from outsourcing_spiders.debugging import fixtures
 from outsourcing_spiders.debugging.differences import differences, empty_fields, fell_out
 from outsourcing_spiders.debugging.one_page import OnePage, fetch, file_of, load, reader_named
+from outsourcing_spiders.debugging.reading import Reading, quiet, read
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import WrongArgument
 from outsourcing_spiders.platforms.listing import ListingSpider
@@ -50,7 +51,7 @@ def _save(
     clean = fixture.scrub_body(page.body, page.encoding, settings, spidercls.private_keys)
     # Read from what is saved: the fixture must give the same again.
     meta = fixture.scrubbed(page.meta, settings)
-    reading = fixtures.read(spidercls, settings, meta, clean)
+    reading = read(spidercls, settings, meta, clean)
     meta.outcome = reading.outcome or msgspec.UNSET
     try:
         before = files.load_items()
@@ -85,13 +86,13 @@ def _save(
 
 
 def _scrubbed(
-    spidercls: type[ListingSpider[Any]], page: OnePage, clean: bytes, reading: fixtures.Reading, settings: Settings
+    spidercls: type[ListingSpider[Any]], page: OnePage, clean: bytes, reading: Reading, settings: Settings
 ) -> list[str]:
     """Say which items are others than those of the page as it came."""
     said = []
     if clean != page.body:
-        with fixtures.quiet():
-            original = fixtures.read(spidercls, settings, page.meta, page.body)
+        with quiet():
+            original = read(spidercls, settings, page.meta, page.body)
         # What was removed is not to be shown either.
         changes = differences(original.items, reading.items, values=False)
         said = [f"by what was removed: {line}" for line in changes]
@@ -108,7 +109,7 @@ def _say(lines: list[str]) -> None:
     sys.stdout.flush()
 
 
-def _reading_lines(reading: fixtures.Reading, before: list[dict[str, Any]] | None) -> list[str]:
+def _reading_lines(reading: Reading, before: list[dict[str, Any]] | None) -> list[str]:
     if reading.problem:
         return _lines("unread", [reading.problem])
     items = reading.items

@@ -24,8 +24,8 @@ from scrapy.utils.asyncio import sleep
 from twisted.python.failure import Failure
 
 from outsourcing_spiders.debugging.answers import absolute, first_page, is_first_page, request_for, warn_of_block
-from outsourcing_spiders.debugging.fixtures import told
 from outsourcing_spiders.debugging.names import Names
+from outsourcing_spiders.debugging.reading import told
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.extensions.prompt_stop import StoppableDownloader
 from outsourcing_spiders.items import Project

@@ -15,17 +15,8 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
 from outsourcing_spiders.debugging.differences import apart, compare
-from outsourcing_spiders.debugging.fixtures import (
-    Files,
-    Reading,
-    Spider,
-    answer,
-    find,
-    folder_of,
-    from_json,
-    quiet,
-    told,
-)
+from outsourcing_spiders.debugging.fixtures import Files, answer, find, folder_of, from_json
+from outsourcing_spiders.debugging.reading import Reading, Spider, quiet, read, told
 from outsourcing_spiders.platforms.listing import ListingSpider
 
 FIXTURES_FOLDER = "FIXTURES_FOLDER"
@@ -130,7 +121,7 @@ def check_fixtures(spidercls: type[Spider], settings: BaseSettings, *, every_val
             finding.callback = "parse_detail"
         try:
             with quiet():
-                reading = fixture.read(spidercls, settings)
+                reading = read(spidercls, settings, fixture.meta, fixture.body)
         except Exception as error:
             # Not even an `Outcome`: in a crawl it would be an error of the spider, too.
             finding.said = [f"error  {told(error)}"]

@@ -23,6 +23,7 @@ from scrapy.spiderloader import SpiderLoaderProtocol
 from outsourcing_spiders.debugging import capture_fixture as fixture
 from outsourcing_spiders.debugging import fixtures
 from outsourcing_spiders.debugging.capture_request import OneAnswer, Wanted, one_answer
+from outsourcing_spiders.debugging.reading import asked_by, asked_of, make_spider, quiet, request_of
 from outsourcing_spiders.middlewares.permission import is_on, live_host, missing_permission, permitted_platforms
 from outsourcing_spiders.outcomes import CloseReason, WrongArgument
 from outsourcing_spiders.platforms.details import DetailPagesSpider
@@ -201,10 +202,10 @@ def _ask(
 def _note_request(settings: BaseSettings, spidercls: type[ListingSpider[Any]], meta: fixtures.Meta) -> None:
     """Note what the spider asks for where the answer is from elsewhere; it is compared when a fixture is checked."""
     meta.asked = msgspec.UNSET
-    with suppress(Exception), fixtures.quiet():
+    with suppress(Exception), quiet():
         # A page is looked at because its spider is broken, too.
-        request = fixtures.request_of(fixtures.make_spider(spidercls, settings, meta), meta)
-        if request is not None and (asked := fixtures.asked_by(request)) != fixtures.asked_of(meta):
+        request = request_of(make_spider(spidercls, settings, meta), meta)
+        if request is not None and (asked := asked_by(request)) != asked_of(meta):
             meta.asked = asked
 
 

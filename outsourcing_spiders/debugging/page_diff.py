@@ -12,6 +12,7 @@ from scrapy.crawler import CrawlerProcessBase
 
 from outsourcing_spiders.debugging import fixtures, stored
 from outsourcing_spiders.debugging.one_page import NothingCame, OnePage, fetch, file_of, load, reader_named
+from outsourcing_spiders.debugging.reading import Reading, quiet, read
 from outsourcing_spiders.outcomes import StorageError, WrongArgument
 from outsourcing_spiders.platforms.listing import ListingSpider
 from outsourcing_spiders.storage.status import is_made
@@ -38,8 +39,8 @@ def page_diff(process: CrawlerProcessBase, name: str, source: str | None, opts: 
         page = fetch(process, spidercls, source, **wanted)
     else:
         page = load(settings, spidercls, file, **wanted, date=opts.date)
-    with fixtures.quiet():
-        reading = fixtures.read(spidercls, settings, page.meta, page.body)
+    with quiet():
+        reading = read(spidercls, settings, page.meta, page.body)
     if reading.outcome:
         nameless = f" ({reading.nameless} of {reading.rows} rows have no id)" if reading.nameless else ""
         raise NothingCame(f"{reading.outcome.replace('_', ' ')}: {reading.problem}{nameless}")
@@ -56,18 +57,18 @@ def page_diff(process: CrawlerProcessBase, name: str, source: str | None, opts: 
     return "\n".join([lines[0], *(f"  {line}" for line in lines[1:])]), bool(reading.unreadable or found.empty)
 
 
-def _first_line(name: str, page: OnePage, reading: fixtures.Reading) -> str:
+def _first_line(name: str, page: OnePage, reading: Reading) -> str:
     told = f"{stored.plural(reading.rows, 'row')}, {stored.plural(len(reading.items), 'item')}"
     return f"{name}: {page.meta.address} answered {page.meta.status}: {told}"
 
 
-def _lost_lines(reading: fixtures.Reading) -> Iterator[str]:
+def _lost_lines(reading: Reading) -> Iterator[str]:
     if reading.unreadable:
         first = f": {reading.errors[0]}" if reading.errors else ": they have no id"
         yield f"broken?  {reading.unreadable} of {reading.rows} rows cannot be read{first}"
 
 
-def _left_out_lines(page: OnePage, reading: fixtures.Reading) -> Iterator[str]:
+def _left_out_lines(page: OnePage, reading: Reading) -> Iterator[str]:
     for what, count in reading.skipped.items():
         yield f"left out {count}: {what}"
     for why, count in reading.refused.items():

@@ -16,6 +16,7 @@ from scrapy.spiderloader import SpiderLoader
 from outsourcing_spiders.debugging import fixtures
 from outsourcing_spiders.debugging.answers import rows_of
 from outsourcing_spiders.debugging.explanation import Explanation, brief, explain_detail, explain_row
+from outsourcing_spiders.debugging.reading import make_spider
 from outsourcing_spiders.items import Budget, Client, Project
 from outsourcing_spiders.parsing.budgets import budget_of
 from outsourcing_spiders.parsing.money import int_or_none
@@ -62,7 +63,7 @@ def page_of(name: str, fixture: str) -> tuple[Any, Response, fixtures.Meta]:
             "Date": "Mon, 21 Sep 2026 14:13:20 GMT",
         },
     )
-    spider = fixtures.make_spider(loader().load(name), project_settings(STORAGE_ENABLED=False), meta)
+    spider = make_spider(loader().load(name), project_settings(STORAGE_ENABLED=False), meta)
     return spider, fixtures.answer(meta, page.read_bytes()), meta
 
 
@@ -244,7 +245,7 @@ def styled(**changes: Any) -> Explanation:
 def make(spidercls: Any) -> Any:
     """Return a spider with a crawler that does not run."""
     meta = fixtures.Meta(read_by="parse", address="https://www.example.com/", status=200, headers={})
-    return fixtures.make_spider(spidercls, project_settings(STORAGE_ENABLED=False), meta)
+    return make_spider(spidercls, project_settings(STORAGE_ENABLED=False), meta)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from _crawls import project_settings
 from _fixture_checks import FIXTURES
 from scrapy.crawler import Crawler
 
-from outsourcing_spiders.debugging import fixtures
 from outsourcing_spiders.debugging.one_page import NothingCame, fetch, load
+from outsourcing_spiders.debugging.reading import read
 from outsourcing_spiders.spiders.guru import GuruSpider
 
 SETTINGS = project_settings(STORAGE_ENABLED=False)
@@ -62,5 +62,5 @@ def test_a_page_from_elsewhere_is_no_broken_request(
     wanted: dict[str, Any] = {"arguments": {}, "place": place, "detail": False, "address": address}
     loaded = load(SETTINGS, GuruSpider, page, **wanted, date="2026-09-21T14:00:00Z")
     assert (loaded.meta.asked or None) == asked
-    reading = fixtures.read(GuruSpider, SETTINGS, loaded.meta, loaded.body)
+    reading = read(GuruSpider, SETTINGS, loaded.meta, loaded.body)
     assert (len(reading.items), reading.not_asked) == (20, None)
