@@ -68,9 +68,11 @@ class oldest_postgres:  # noqa: N801 - a context manager, used like a function
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        # It keeps the port from everybody but the server, which asks for it with the same option.
+        self._kept = socket.socket()
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind(("127.0.0.1", 0))
+        self._port = self._kept.getsockname()[1]
         self._user: dict[str, int | str] = {}
         if os.geteuid() == 0:
             entry = pwd.getpwnam("postgres")
@@ -95,6 +97,7 @@ class oldest_postgres:  # noqa: N801 - a context manager, used like a function
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop("immediate")
+        self._kept.close()
 
     @property
     def data(self) -> str:
@@ -103,11 +106,11 @@ class oldest_postgres:  # noqa: N801 - a context manager, used like a function
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        self._run("pg_ctl", "-D", self.data, "-w", "-t", "60", "-l", self._folder / "log", "start")
+        self._run("pg_ctl", "-D", self.data, "-w", "-t", "180", "-l", self._folder / "log", "start")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server; ``immediate`` is like a power cut."""
-        self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
+        self._run("pg_ctl", "-D", self.data, "-w", "-t", "180", "-m", mode, "stop")
 
     def _run(self, program: str, *arguments: object) -> None:
         with tempfile.TemporaryFile() as output:
@@ -202,7 +205,7 @@ async def _administer(server: Server, statement: str) -> None:
 def scrapy(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run ``scrapy`` in the project as a user would, in a process of its own; returns what it printed."""
 
-    def run(*arguments: str, timeout: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, timeout: float = 180, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "scrapy", *arguments],
             cwd=REPOSITORY, env=scrapy_environment(tmp_path) | environment, timeout=timeout, check=False,

@@ -13,13 +13,11 @@ from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
 
-from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.middlewares.block_guard import flaw_of
 from outsourcing_spiders.middlewares.kept_pages import decoded_headers
 from outsourcing_spiders.outcomes import CloseReason
 from outsourcing_spiders.parsing.coverage import Coverage, missing_share
-from outsourcing_spiders.parsing.redaction import scrub_personal
 from outsourcing_spiders.storage.judgement import DETAILED, LISTED, Finding, Shares
 
 if TYPE_CHECKING:
@@ -160,7 +158,7 @@ class Health:
             reason=CloseReason.LAYOUT_CHANGED,
             finding="; ".join(finding.words for finding in findings),
             expires_at=spider.expires_at(response),
-            scrub=lambda text: scrub_personal(hide(text), spider.private_keys),
+            scrub=store.scrub,
         )
 
 

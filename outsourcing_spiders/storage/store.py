@@ -62,7 +62,7 @@ class Store:
         self._retry_for = retry_for
         self._index_for = index_for
         self._on_failure = on_failure
-        self._scrub = scrub
+        self.scrub = scrub
         self._writer: Writer | None = None
         self._indexer: TextIndexer | None = None
         self._spool: Spool | None = None
@@ -140,7 +140,7 @@ class Store:
             async with self._transaction() as connection:
                 number = await keep_page(
                     connection, run_id=self.run_id, spider=self.spider, url=url, status=status, headers=headers,
-                    body=body, reason=reason, finding=finding, scrub=self._scrub, expires_at=expires_at,
+                    body=body, reason=reason, finding=finding, scrub=self.scrub, expires_at=expires_at,
                 )  # fmt: skip
         except Exception as error:
             logger.warning("The page could not be kept for diagnosis: %s", message(error))
@@ -158,7 +158,7 @@ class Store:
         """Let the next crawls leave `host` alone for a while; until `asked`, at least."""
         async with self.database.engine.begin() as connection:
             return await remember_block(
-                connection, self.spider, host, reason=reason, message=self._scrub(message), asked=asked
+                connection, self.spider, host, reason=reason, message=self.scrub(message), asked=asked
             )
 
     async def forget_block(self, host: str) -> None:

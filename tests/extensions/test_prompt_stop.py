@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any
 import asyncpg
 import pytest
 from _crawls import fetch, runs, stored_ids
+from _stopwatch import Stopwatch
+from aiohttp import web
 from conftest import REPOSITORY, oldest_postgres, scrapy_environment
 from platforms_standins.freelancer import FreelancerStandIn
 
@@ -39,7 +40,7 @@ class Process:
 
     @classmethod
     async def start(
-        cls, site: FreelancerStandIn, data: Path, *options: str, command: tuple[str, ...] = ("crawl", "freelancer"),
+        cls, site: HoldingStandIn, data: Path, *options: str, command: tuple[str, ...] = ("crawl", "freelancer"),
         **environment: str,
     ) -> Process:  # fmt: skip
         process = await asyncio.create_subprocess_exec(
@@ -55,13 +56,12 @@ class Process:
             self.log += line.decode()
 
     async def ended(self) -> float:
-        """Wait for its end; return how many seconds that took."""
-        started = time.monotonic()
-        async with asyncio.timeout(60):
-            await self.process.wait()
-            took = time.monotonic() - started
+        """Wait for its end; return how many seconds of its own that took."""
+        async with asyncio.timeout(90):
+            with Stopwatch(self.process.pid) as watch:
+                await self.process.wait()
             await self._reading
-        return took
+        return watch.seconds
 
     def counted(self) -> int:
         """Return how many items it counted as scraped, by its own account of them."""
@@ -70,7 +70,7 @@ class Process:
 
 async def until(condition: Any) -> None:
     """Wait until `condition`, a function or a coroutine function, is true."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(90):
         while True:
             found = condition()
             if await found if asyncio.iscoroutine(found) else found:
@@ -78,17 +78,37 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.02)
 
 
-def plain(projects: int) -> FreelancerStandIn:
-    return FreelancerStandIn(projects, odd_rows=False, short_pages=False, contests=0)
+class HoldingStandIn(FreelancerStandIn):
+    """Answers two requests, and holds the next ones back, each until it is let: a crawl of it is under way meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(400, odd_rows=False, short_pages=False, contests=0)
+        self.asked = 0
+        self._turns = asyncio.Semaphore(2)
+
+    def let_one(self) -> None:
+        """Answer one more."""
+        self._turns.release()
+
+    def heal(self) -> None:
+        """Hold nothing back any more."""
+        super().heal()
+        for _ in range(1_000):
+            self.let_one()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked += 1
+        await self._turns.acquire()
+        return await super()._handle(request)
 
 
 @pytest.fixture
-async def site() -> AsyncIterator[FreelancerStandIn]:
-    async with plain(400) as site:
+async def site() -> AsyncIterator[HoldingStandIn]:
+    async with HoldingStandIn() as site:
         yield site
 
 
-async def is_whole_again(site: FreelancerStandIn, url: str, data: Path) -> None:
+async def is_whole_again(site: HoldingStandIn, url: str, data: Path) -> None:
     """Crawl once more and check that nothing is missing."""
     site.heal()
     again = await Process.start(site, data, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
@@ -101,11 +121,13 @@ async def is_whole_again(site: FreelancerStandIn, url: str, data: Path) -> None:
 def frozen(data: str) -> Iterator[None]:
     """Stop the PostgreSQL of a folder in the middle of whatever it does: its sockets stay open, and it says nothing."""
     postmaster = int(Path(data, "postmaster.pid").read_text().split()[0])
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text()
-    processes = [postmaster, *map(int, children.split())]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
+    # First: it would start more of them.
+    os.kill(postmaster, signal.SIGSTOP)
+    processes = [postmaster]
     try:
+        processes += map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
         yield
     finally:
         for process in processes:
@@ -120,11 +142,10 @@ def spooled(data: Path) -> list[Path]:
 @ONE_SERVER
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 async def test_one_signal_ends_a_crawl_whose_platform_hangs(
-    sent: signal.Signals, site: FreelancerStandIn, database_url: str, tmp_path: Path
+    sent: signal.Signals, site: HoldingStandIn, database_url: str, tmp_path: Path
 ) -> None:
-    site.fail("slow", delay=120, after=2)
     crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=database_url)
-    await until(lambda: len(site.requests) == 3)
+    await until(lambda: site.asked == 3)
     crawling.process.send_signal(sent)
     assert await crawling.ended() < 5
     assert crawling.process.returncode == 0, crawling.log
@@ -135,7 +156,7 @@ async def test_one_signal_ends_a_crawl_whose_platform_hangs(
     await is_whole_again(site, database_url, tmp_path)
 
 
-async def test_one_signal_ends_a_page_that_is_looked_at(site: FreelancerStandIn, tmp_path: Path) -> None:
+async def test_one_signal_ends_a_page_that_is_looked_at(site: HoldingStandIn, tmp_path: Path) -> None:
     # Its request has no errback that would take what became of it.
     site.fail("slow", delay=120)
     options = ("--spider=freelancer", "-s", "DOWNLOAD_DELAY=0", f"{site.base_url}/projects/python/one")
@@ -149,7 +170,7 @@ async def test_one_signal_ends_a_page_that_is_looked_at(site: FreelancerStandIn,
 
 @ONE_SERVER
 async def test_one_signal_ends_a_crawl_that_waits_for_its_turn(
-    site: FreelancerStandIn, database_url: str, tmp_path: Path
+    site: HoldingStandIn, database_url: str, tmp_path: Path
 ) -> None:
     crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=60", DATABASE_URL=database_url)
     await until(lambda: "Waiting" in crawling.log)
@@ -162,15 +183,15 @@ async def test_one_signal_ends_a_crawl_that_waits_for_its_turn(
 
 @OLDEST_SERVER
 async def test_one_signal_ends_a_crawl_whose_database_is_away(
-    site: FreelancerStandIn, open_folder: Path, tmp_path: Path
+    site: HoldingStandIn, open_folder: Path, tmp_path: Path
 ) -> None:
     manager = oldest_postgres(open_folder / "away_at_the_end")
     with manager as server:
         url = server.url("postgres")
-        site.fail("slow", delay=1, after=2)
         crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
-        await until(lambda: len(site.requests) == 3)
+        await until(lambda: site.asked == 3)
         await asyncio.to_thread(manager.stop, "immediate")
+        site.let_one()
         await until(lambda: "did not take a batch" in crawling.log)
         crawling.process.send_signal(signal.SIGTERM)
         assert await crawling.ended() < 5
@@ -183,14 +204,14 @@ async def test_one_signal_ends_a_crawl_whose_database_is_away(
 
 @ONE_SERVER
 async def test_one_signal_ends_a_crawl_whose_tables_are_locked(
-    site: FreelancerStandIn, database_url: str, tmp_path: Path
+    site: HoldingStandIn, database_url: str, tmp_path: Path
 ) -> None:
-    site.fail("slow", delay=1, after=2)
     crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=database_url)
-    await until(lambda: len(site.requests) == 3)
+    await until(lambda: site.asked == 3)
     locking = await asyncpg.connect(normalize_url(database_url))
     async with locking.transaction():
         await locking.execute("LOCK TABLE projects, crawl_runs, exchange_rates IN ACCESS EXCLUSIVE MODE")
+        site.let_one()
         await until(lambda: locking.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
         crawling.process.send_signal(signal.SIGTERM)
         assert await crawling.ended() < 5
@@ -205,15 +226,15 @@ async def test_one_signal_ends_a_crawl_whose_tables_are_locked(
 
 @OLDEST_SERVER
 async def test_one_signal_ends_a_crawl_whose_database_is_silent(
-    site: FreelancerStandIn, open_folder: Path, tmp_path: Path
+    site: HoldingStandIn, open_folder: Path, tmp_path: Path
 ) -> None:
     with (manager := oldest_postgres(open_folder / "silent_at_the_end")) as server:
         url = server.url("postgres")
-        site.fail("slow", delay=1, after=2)
         crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
-        await until(lambda: len(site.requests) == 3)
+        await until(lambda: site.asked == 3)
         with frozen(manager.data):
-            await until(lambda: len(site.requests) > 3)
+            site.let_one()
+            await until(lambda: site.asked == 4)
             crawling.process.send_signal(signal.SIGTERM)
             assert await crawling.ended() < 5
             assert "Traceback" not in crawling.log
@@ -225,13 +246,14 @@ async def test_one_signal_ends_a_crawl_whose_database_is_silent(
 
 
 async def test_one_signal_ends_a_crawl_whose_own_server_is_silent(
-    site: FreelancerStandIn, open_folder: Path, tmp_path: Path
+    site: HoldingStandIn, open_folder: Path, tmp_path: Path
 ) -> None:
-    site.fail("slow", delay=1, after=2)
     data = open_folder / "silent_embedded"
     crawling = await Process.start(site, data, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL="")
-    await until(lambda: len(site.requests) > 2)
+    await until(lambda: site.asked == 3)
     with frozen(str(data / "postgresql" / "data")):
+        site.let_one()
+        await until(lambda: site.asked == 4)
         crawling.process.send_signal(signal.SIGTERM)
         assert await crawling.ended() < 5
         assert "Traceback" not in crawling.log
@@ -244,18 +266,17 @@ async def test_one_signal_ends_a_crawl_whose_own_server_is_silent(
 @ONE_SERVER
 @pytest.mark.parametrize("how", ["two signals", "killed"])
 async def test_what_was_counted_is_never_lost(
-    how: str, site: FreelancerStandIn, database_url: str, tmp_path: Path
+    how: str, site: HoldingStandIn, database_url: str, tmp_path: Path
 ) -> None:
-    # Slow enough to be hit in the middle of storing, again and again.
-    site.fail("slow", delay=0.2)
-    options = ("-s", "DOWNLOAD_DELAY=0", "-L", "DEBUG")
+    # It is hit in the middle of storing; what it waits for keeps it from ending before.
+    options = ("-s", "DOWNLOAD_DELAY=0", "-s", "STOP_GRACE=120", "-L", "DEBUG")
     crawling = await Process.start(site, tmp_path, *options, DATABASE_URL=database_url)
     await until(lambda: crawling.counted() > 50)
     if how == "killed":
         os.kill(crawling.process.pid, signal.SIGKILL)
     else:
         crawling.process.send_signal(signal.SIGTERM)
-        await asyncio.sleep(0.3)
+        await until(lambda: "Received SIGTERM" in crawling.log)
         crawling.process.send_signal(signal.SIGTERM)
     await crawling.ended()
     counted = set(map(int, re.findall(r"external_id='(\d+)'", crawling.log)))

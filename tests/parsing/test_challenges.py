@@ -585,8 +585,8 @@ def test_half_a_megabyte_is_judged_at_once(body: str, options: dict[str, Any]) -
     assert len(data) > 450_000
     took = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         judged(data, **options)
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     # Some tens of milliseconds at worst; a pattern that backtracks takes minutes.
     assert min(took) < 0.5

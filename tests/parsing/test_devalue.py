@@ -144,11 +144,11 @@ def test_depth_and_length_are_no_matter() -> None:
     maps: list[object] = [["Map", place + 1, place + 1] for place in range(depth)]
     assert len(unflatten([*maps, "end"])) == 1
     # All of them lead through the same long chain, which is walked once.
-    started = time.perf_counter()
+    started = time.process_time()
     assert (
         unflatten([[1 + place for place in range(depth)], *[["Ref", 2 + place] for place in range(depth)], 7])[0] == 7
     )
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 PAGE = [

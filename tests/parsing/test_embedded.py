@@ -362,10 +362,10 @@ def test_any_page_is_read_or_refused(page: str) -> None:
     ],
 )
 def test_no_page_takes_long(page: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises((StateMissing, StateUnreadable)):
         state_after(page, "s=")
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 class _Reader:
@@ -396,10 +396,10 @@ def test_a_long_page_takes_milliseconds() -> None:
     records = {str(number): {**HARD, "text": HARD["text"] * 40} for number in range(400)}
     page = f"<p>x</p><script>window.s={script_json(records)};</script>"
     assert len(page) > 500_000
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(state_after(page, "window.s=")) == 400
     # It takes 8 ms on a slow core; the bound is for a machine that does much else.
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_captured_states() -> None:

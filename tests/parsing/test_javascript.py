@@ -175,8 +175,8 @@ def test_any_text_is_read_or_refused(source: str) -> None:
     ],
 )
 def test_no_text_takes_long(source: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for read in (read_literal, read_call):
         with pytest.raises(ValueError, match=r"at character|no end|digits"):
             read(source)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -88,7 +88,7 @@ def test_what_stands_for_too_much_is_refused() -> None:
     assert len(decompress_from_base64(bomb)) == 900_000
     with pytest.raises(ValueError, match="more than 1000"):
         decompress_from_base64(bomb, longest=1000)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ValueError, match="too long"):
         decompress_from_base64("A" * 8_000_000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

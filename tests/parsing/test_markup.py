@@ -137,6 +137,6 @@ def test_any_text_becomes_one_that_is_clean(markup: str, keep_lines: bool | None
     ],
 )
 def test_no_text_takes_long(markup: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     html_to_text(markup)
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

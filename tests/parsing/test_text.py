@@ -105,9 +105,9 @@ def test_paragraphs_keep_their_lines(text: str, expected: str) -> None:
 
 
 def test_a_long_run_of_blanks_takes_no_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert clean_paragraphs("a \n" + " " * 200_000 + "b") == "a\n" + " " * 200_000 + "b"
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("clean", [drop_unstorable, line, paragraphs])

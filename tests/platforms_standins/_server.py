@@ -95,6 +95,7 @@ class StandIn:
         "cut_short",
         "reset",
         "slow",
+        "held",
         "invalid_json",
         "empty_body",
     )
@@ -119,6 +120,7 @@ class StandIn:
         self._port = port
         self._started = time.monotonic()
         self._admitted: deque[float] = deque()
+        self._healed = asyncio.Event()
         self._runner: web.ServerRunner | None = None
         self._routes = [(re.compile(pattern + r"/?"), handler) for pattern, handler in self.routes()]
 
@@ -163,7 +165,8 @@ class StandIn:
         with `retry_after_date`; `new_errors` chooses the form of the body), those of `_blocks.BLOCKS` such as
         `challenge` (`status` overrules theirs), `error_envelope` (error body with 200), `truncated` (fewer bytes than
         Content-Length), `cut_short` (three fifths of the bytes, and a Content-Length that fits), `reset`, `slow`
-        (`delay` seconds, then the real answer), `invalid_json`, `empty_body`, and the platform's own.
+        (`delay` seconds, then the real answer), `held` (the real answer at the next `heal()`), `invalid_json`,
+        `empty_body`, and the platform's own.
         """
         if kind not in self.COMMON_FAULTS and kind not in self.OWN_FAULTS:
             raise ValueError(f"no such fault: {kind}; known: {', '.join(self.COMMON_FAULTS + self.OWN_FAULTS)}")
@@ -172,8 +175,10 @@ class StandIn:
         return fault
 
     def heal(self) -> None:
-        """Switch all faults off."""
+        """Switch all faults off, and answer what they held."""
         self.faults.clear()
+        self._healed.set()
+        self._healed = asyncio.Event()
 
     def clock(self) -> float:
         """Return the site's present in Unix seconds: what its Date header says."""
@@ -242,6 +247,8 @@ class StandIn:
                 return self._cut(request, reset=True)
             if fault is not None and fault.delay:
                 await asyncio.sleep(fault.delay)
+            if fault is not None and fault.kind == "held":
+                await self._healed.wait()
             answer = self._faulty(fault, request) if fault is not None else None
             # Another request may have come while this one was delayed.
             self.sent = sent
@@ -377,7 +384,7 @@ class StandInProcess:
     def _call(self, method: str, what: str, body: JSON | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.base_url}/_standin/{what}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def requests(self, *, clear: bool = False) -> list[JSON]:
@@ -424,7 +431,7 @@ def standin_process(script: Path | str, **options: Any) -> Iterator[StandInProce
         finally:
             process.stdin.close()
             try:
-                process.wait(5)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
 

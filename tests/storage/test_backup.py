@@ -226,7 +226,7 @@ async def test_not_while_crawls_run(database: UncheckedDatabase) -> None:
     with pytest.raises(StorageError, match=r"Crawls run into .* \(alpha\): stop them and their schedule first"):
         await restore(database, archive, replace=True)
     await lease.release()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         # The server notices the end of a connection a moment later.
         while await ask(database.engine, _LEASES):  # noqa: ASYNC110 - it is another process
             await asyncio.sleep(0.02)

@@ -48,7 +48,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres
-server = EmbeddedPostgres(Path(sys.argv[1]), start_timeout=30).start()
+server = EmbeddedPostgres(Path(sys.argv[1]), start_timeout=180).start()
 print("up" if server.is_running() else "down", flush=True)
 sys.stdin.read()
 print(server.release(), flush=True)
@@ -94,7 +94,7 @@ def copy(source: Path, target: Path) -> None:
 def server(base: Path, cluster: Path) -> Iterator[EmbeddedPostgres]:
     """A server that is not started, but has its cluster."""
     copy(cluster, base / "server")
-    server = EmbeddedPostgres(base / "server", start_timeout=30)
+    server = EmbeddedPostgres(base / "server", start_timeout=180)
     yield server
     server.release()
 
@@ -107,7 +107,7 @@ def query(server: EmbeddedPostgres, *statements: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def wait_for(condition: Callable[[], object], patience: float = 20) -> None:
+def wait_for(condition: Callable[[], object], patience: float = 120) -> None:
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -208,8 +208,9 @@ class TestUse:
         self, server: EmbeddedPostgres, record_property: Callable[[str, object], None]
     ) -> None:
         server.start()
-        times = []
-        for _ in range(5):
+        times: list[float] = []
+        # Whatever else the machine does, it is as fast as it can be in one of them.
+        while len(times) < 5 or (min(times) >= 0.1 and len(times) < 100):
             begin = time.perf_counter()
             with EmbeddedPostgres(server.root):
                 times.append(time.perf_counter() - begin)
@@ -332,20 +333,30 @@ class TestCrashes:
     def test_child_of_a_killed_server_is_waited_for(self, server: EmbeddedPostgres) -> None:
         server.start()
         busy = subprocess.Popen(
-            [
-                *shlex.split(server.psql_command),
-                "-qAtX",
-                "-c",
-                "SELECT count(*) FROM generate_series(1, 4000000)",
-            ],
+            [*shlex.split(server.psql_command), "-qAtX", "-c", "SELECT pg_sleep(3600)"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        wait_for(lambda: query(server, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'") == "2")
-        kill_server(server)
-        server.start()
-        assert query(server, "SELECT 1") == "1"
-        busy.wait()
+        its_process = "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(3600)' AND state = 'active'"
+        wait_for(lambda: query(server, its_process))
+        child = int(query(server, its_process))
+        os.kill(child, signal.SIGSTOP)  # as busy as can be: it does not see the server's end
+        try:
+            kill_server(server)
+            begin = (server.data / "server.log").stat().st_size
+            with ThreadPoolExecutor(1) as thread:
+                starting = thread.submit(server.start)
+                try:
+                    wait_for(lambda: b"shared memory block" in (server.data / "server.log").read_bytes()[begin:])
+                    assert not starting.done()
+                finally:
+                    os.kill(child, signal.SIGKILL)
+                starting.result()
+            assert query(server, "SELECT 1") == "1"
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+            busy.wait()
 
     @pytest.mark.parametrize("first_line", ["zombie", "foreign", ""])
     def test_stale_lock_files(self, server: EmbeddedPostgres, first_line: str) -> None:
@@ -414,26 +425,36 @@ class TestWaiting:
         assert not server.is_running()
         assert not server.release()
 
-    def test_waits_and_then_starts(self, server: EmbeddedPostgres, recovering: socket.socket) -> None:
-        timer = threading.Timer(0.2, stop_listening, [recovering])
-        timer.start()
+    def test_waits_and_then_starts(
+        self, server: EmbeddedPostgres, recovering: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answers: list[Answer] = []
+
+        def ask(*asked: object) -> Answer:
+            answers.append(embedded_host.ask(*asked))  # type: ignore[arg-type]
+            if len(answers) == 2:
+                stop_listening(recovering)
+            return answers[-1]
+
+        monkeypatch.setattr(embedded.host, "ask", ask)
         server.start()
-        timer.join()
+        assert answers[:2] == [Answer.WAIT] * 2
         assert query(server, "SELECT 1") == "1"
 
     def test_another_starter_is_waited_for(self, server: EmbeddedPostgres) -> None:
-        server.start_timeout = 0.2
+        usual, server.start_timeout = server.start_timeout, 0.2
         with (
             embedded_host.flocked(server.root / "lock", 0),
             pytest.raises(EmbeddedPostgresError, match=r"Another process has been starting"),
         ):
             server.start()
+        server.start_timeout = usual
         assert server.start().is_running()
 
     def test_silent_server_is_not_dead(self, base: Path) -> None:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(base / "socket"))
-            assert embedded_host.ask(base / "socket", "any", timeout=5) is Answer.NONE
+            assert embedded_host.ask(base / "socket", "any", timeout=60) is Answer.NONE
             listener.listen()
             assert embedded_host.ask(base / "socket", "any", timeout=0.05) is Answer.WAIT
 
@@ -466,7 +487,7 @@ for path in ("run", "data"):
         list((root / path).iterdir())
     except PermissionError:
         print("closed")
-print(embedded_host.ask(root / "run" / ".s.PGSQL.5432", "postgres", timeout=5).name)
+print(embedded_host.ask(root / "run" / ".s.PGSQL.5432", "postgres", timeout=60).name)
 """
         with server:
             assert stat.S_IMODE(server.run.stat().st_mode) == 0o700

@@ -39,7 +39,7 @@ async def opened(url: str, tmp_path: Path, **options: Any) -> str:
 async def failure(url: str, tmp_path: Path, **options: Any) -> StorageError:
     """Return the error of an opening that must fail: one sentence, without the password, nothing left open."""
     database = Database(url, embedded_root=tmp_path, **options)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         with pytest.raises(StorageError) as caught:
             await database.open()
     said = str(caught.value)
@@ -201,7 +201,7 @@ class TestOpening:
             )
             for _ in range(3)
         ]  # fmt: skip
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             results = await asyncio.gather(*(process.communicate() for process in processes))
         assert [output for output, _ in results] == [b"open\n"] * 3
 
@@ -214,7 +214,10 @@ class TestOpening:
             await database.close()
             await database.close()
 
-    async def test_waits_for_a_server_that_is_starting(self, database_url: str, tmp_path: Path) -> None:
+    async def test_waits_for_a_server_that_is_starting(
+        self, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine_module, "_STARTING_UP_PATIENCE", 120)
         async with relay(database_url, refusals=3) as relayed:
             assert await opened(relayed.url, tmp_path) == "plain"
             assert relayed.refused == 3
@@ -268,7 +271,10 @@ class TestFailures:
         assert isinstance(error, DatabaseUnreachable)
         assert "did not answer within" in str(error)
 
-    async def test_a_listener_that_never_answers_a_process_that_must_end(self, tmp_path: Path) -> None:
+    async def test_a_listener_that_never_answers_a_process_that_must_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine_module, "_CONNECT_TIMEOUT", 3600)
         heard = asyncio.Event()
 
         async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -277,7 +283,7 @@ class TestFailures:
             await reader.read()
             writer.close()
 
-        async with serving(listen) as port, asyncio.timeout(5):
+        async with serving(listen) as port, asyncio.timeout(60):
             database = Database(f"postgresql://u:{SECRET}@127.0.0.1:{port}/d", embedded_root=tmp_path)
             opening = asyncio.create_task(database.open())
             await heard.wait()

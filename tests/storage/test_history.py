@@ -36,7 +36,7 @@ async def notices(database_url: str) -> AsyncIterator[Notices]:
         # Notices come in the order of their commits: what was sent before this one is there when it is.
         await connection.execute("SELECT pg_notify($1, $2)", CHANGES_CHANNEL, f"end {end}")
         taken = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (payload := await heard.get()) != f"end {end}":
                 assert len(payload.encode()) < 8_000
                 taken.append(json.loads(payload))

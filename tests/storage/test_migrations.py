@@ -113,7 +113,7 @@ print(migrations.__file__)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     result = subprocess.run(
         [sys.executable, "-c", script, empty_database_url, str(tmp_path)], cwd=tmp_path, check=False,
-        env=environment | {"PYTHONPATH": str(egg)}, capture_output=True, text=True, timeout=60,
+        env=environment | {"PYTHONPATH": str(egg)}, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     revision, where = result.stdout.split()

@@ -154,6 +154,8 @@ def _as_user(url: str, role: str) -> str:
 
 async def fill(engine: AsyncEngine) -> None:
     """Store 60 projects of a platform at rest, and after them 200 of a busy one, all with statistics."""
+    # The server must not renew the statistics by itself.
+    await change(engine, "ALTER TABLE projects SET (autovacuum_enabled = off)")
     for platform, count, first in (("at_rest", 60, 0), ("busy", 200, 30)):
         posted = [POSTED + timedelta(days=first, minutes=n) for n in range(count)]
         rows = [project(n, platform=platform, posted_at=posted[n]) for n in range(count)]

@@ -130,7 +130,7 @@ class TestReplay:
     async def test_by_several_at_once_is_harmless(self, engine: AsyncEngine, spool: Spool) -> None:
         for start in range(0, 200, 20):
             spool.put("projects", lines(*prepared(project(i) for i in range(start, start + 30)), bad_row(start)))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             done = await asyncio.gather(*(replay(engine, spool) for _ in range(4)))
         assert sum(replayed.new for replayed in done) == 210
         assert await number(engine, "SELECT count(*) FROM projects") == 210

