@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from scrapy import signals
+from scrapy import Request, signals
 from scrapy.crawler import AsyncCrawlerRunner, Crawler
 from scrapy.settings import Settings
 
@@ -109,6 +111,42 @@ def project_settings(**values: Any) -> Settings:
     return settings
 
 
+def on_departure(note: Callable[[Request], None]) -> dict[str, Any]:
+    """Return settings with which `note` is called with each request in the moment in which it leaves."""
+
+    class Departures:
+        @classmethod
+        def from_crawler(cls, crawler: Crawler) -> Departures:
+            crawler.signals.connect(note, signal=signals.request_reached_downloader, weak=False)
+            return cls()
+
+    return {"EXTENSIONS": project_settings()["EXTENSIONS"].copy_to_dict() | {Departures: 1}}
+
+
+def noting_departures(times: list[float]) -> dict[str, Any]:
+    """Return settings with which `times` get when each request leaves: when it arrives is up to the machine, too."""
+
+    def note(request: Request) -> None:
+        times.append(time.monotonic())
+
+    return on_departure(note)
+
+
+def impatient(path: str, *, after: int = 0, times: int | None = None, **_: object) -> dict[str, Any]:
+    """Return settings with which the answers that a stand-in delays, by the same options, are waited for half a second.
+
+    The others are waited for as ever: a machine that stands still for a moment makes them no fault.
+    """
+    numbers = itertools.count(1)
+
+    def hurry(request: Request) -> None:
+        delayed = next(numbers) - after if path in request.url else 0
+        if 0 < delayed <= (times or delayed):
+            request.meta["download_timeout"] = 0.5
+
+    return on_departure(hurry)
+
+
 async def crawl(
     database_url: str | None,
     folder: Path,
@@ -119,18 +157,13 @@ async def crawl(
     on_item: Callable[[int, Crawl], Any] | None = None,
     **arguments: Any,
 ) -> Crawl:
-    """Crawl to the end; `folder` takes the spool. `database_url` None: nothing is stored.
+    """Crawl to the end; `folder` takes what goes to disk. `database_url` None: nothing is stored.
 
     `on_answer` is called with the number of each answer, from 1, before the spider sees it; `on_item` with the
     number of each stored item.
     """
-    ours: dict[str, Any] = {"STORAGE_ENABLED": False}
-    if database_url is not None:
-        ours = {
-            "DATABASE_URL": database_url,
-            "SPOOL_FOLDER": folder / "spool",
-            "EMBEDDED_POSTGRES_FOLDER": folder / "postgresql",
-        }
+    ours: dict[str, Any] = {"SPOOL_FOLDER": folder / "spool", "EMBEDDED_POSTGRES_FOLDER": folder / "postgresql"}
+    ours |= {"STORAGE_ENABLED": False} if database_url is None else {"DATABASE_URL": database_url}
     runner = AsyncCrawlerRunner(project_settings(**ours | (settings or {})))
     crawler = runner.create_crawler(spider)
     done = Crawl(crawler)

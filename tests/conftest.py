@@ -15,10 +15,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres
 from outsourcing_spiders.storage.engine import Database, create_engine, normalize_url
+
+# The same examples each time, and however long a machine that does much else takes for them.
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 REPOSITORY = Path(__file__).parents[1]
 _OLDEST_BINARIES = Path("/usr/lib/postgresql/15/bin")

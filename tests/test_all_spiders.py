@@ -19,6 +19,7 @@ from scrapy.settings import Settings
 from scrapy.spiderloader import SpiderLoader
 
 from outsourcing_spiders import settings as ours
+from outsourcing_spiders.debugging.fixtures import Files, find, folder_of
 from outsourcing_spiders.outcomes import WrongArgument
 from outsourcing_spiders.platforms.arguments import ARGUMENTS
 from outsourcing_spiders.platforms.base import PlatformSpider
@@ -121,6 +122,12 @@ def lines_of_code(source: str) -> int:
         if token.start[0] not in docstrings:
             lines.update(range(token.start[0], token.end[0] + 1))
     return len(lines)
+
+
+@EVERY_SPIDER
+def test_a_saved_answer_gives_items(spider: type[PlatformSpider]) -> None:
+    # That they are what the spider makes of it, `scrapy check` looks at.
+    assert any(map(Files.load_items, find(folder_of(spider.name))))
 
 
 # --- arguments ----------------------------------------------------------------------------------------------------

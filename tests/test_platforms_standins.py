@@ -9,10 +9,12 @@ import statistics
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 import pytest
+from platforms_standins import _server
 from platforms_standins._freelancer_odd import ODD
 from platforms_standins.freelancer import KNOWN_TOKEN, FreelancerStandIn, standin_process
 
@@ -351,8 +353,10 @@ async def test_no_user_agent_no_answer(http: aiohttp.ClientSession, site: Freela
     assert site.requests[0].status == 0
 
 
-async def test_rate_limit(http: aiohttp.ClientSession) -> None:
-    windows = [(3, 0.3), (1000, 3600.0)]
+async def test_rate_limit(http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(monotonic=lambda: passed, time=time.time)
+    monkeypatch.setattr(_server, "time", clock)
+    passed, windows = 1000.0, [(3, 60.0), (1000, 3600.0)]
     async with FreelancerStandIn(20, now=NOW, enforce_rate_limit=True, rate_windows=windows) as site:
         remaining = []
         for _ in range(3):
@@ -364,7 +368,9 @@ async def test_rate_limit(http: aiohttp.ClientSession) -> None:
             assert answer.headers["RateLimit-Remaining"] == "0"
             assert "Retry-After" not in answer.headers
             assert (await answer.json())["error_code"] == "AuthorisationExceptionCodes.RATE_LIMITED"
-        await asyncio.sleep(0.35)
+        passed += 59
+        assert (await get(http, site))["status"] == "error"
+        passed += 1
         assert (await get(http, site))["status"] == "success"
 
 
@@ -434,6 +440,21 @@ async def test_broken_answers(http: aiohttp.ClientSession, site: FreelancerStand
     start = time.monotonic()
     assert (await get(http, site))["status"] == "success"
     assert time.monotonic() - start >= 0.2
+
+
+async def test_a_held_answer_comes_when_the_site_is_healed(
+    http: aiohttp.ClientSession, site: FreelancerStandIn
+) -> None:
+    site.fail("held", after=1)
+    assert (await get(http, site))["status"] == "success"
+    asked = asyncio.create_task(get(http, site))
+    async with asyncio.timeout(60):
+        while len(site.requests) < 2:  # noqa: ASYNC110 - nothing else tells it
+            await asyncio.sleep(0.01)
+        assert not asked.done()
+        site.heal()
+        assert (await asked)["status"] == "success"
+    assert (await get(http, site))["status"] == "success"
 
 
 async def test_answers_of_another_shape(http: aiohttp.ClientSession, site: FreelancerStandIn) -> None:

@@ -208,7 +208,7 @@ async def crawl(
         sys.executable, "-m", "scrapy", "crawl", spider, *options,
         cwd=REPOSITORY, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         output, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, output.decode()

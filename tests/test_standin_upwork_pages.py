@@ -227,7 +227,9 @@ async def browser() -> AsyncIterator[Any]:
     if program is None:
         pytest.skip("no browser (Debian: apt-get install chromium)")
     async with playwright.async_playwright() as started:
-        launched = await started.chromium.launch(executable_path=program, chromium_sandbox=os.geteuid() != 0)
+        launched = await started.chromium.launch(
+            executable_path=program, chromium_sandbox=os.geteuid() != 0, timeout=180_000
+        )
         yield launched
         await launched.close()
 
@@ -236,6 +238,7 @@ async def browser() -> AsyncIterator[Any]:
 async def test_a_browser_sees_the_tiles(http: Http, browser: Any, layout: str) -> None:
     async with UpworkStandIn(40, now=NOW, frozen=True, layout=layout, render_delay=50) as site:
         context = await browser.new_context()
+        context.set_default_timeout(180_000)
         tab = await context.new_page()
         await tab.goto(f"{site.base_url}/nx/search/jobs/?sort=recency&per_page=20")
         await tab.wait_for_selector(TILES)
@@ -256,6 +259,7 @@ async def test_a_browser_sees_the_tiles(http: Http, browser: Any, layout: str) -
 async def test_without_its_script_a_page_stays_empty(http: Http, site: UpworkStandIn, browser: Any) -> None:
     site.fail("script_missing", path="/_nuxt/entry.js")
     context = await browser.new_context()
+    context.set_default_timeout(180_000)
     tab = await context.new_page()
     await tab.goto(f"{site.base_url}/nx/search/jobs/", wait_until="networkidle")
     assert await tab.locator(TILES).count() == 0

@@ -67,7 +67,7 @@ def scrapy(*arguments: str, data: Path | str = "/nonexistent", **environment: st
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
 
 

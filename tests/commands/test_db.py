@@ -47,7 +47,7 @@ def scrapy_db(data: Path, *arguments: str, code: int = 0, **changes: str) -> sub
     """Run the command; check its exit code, and that it shows neither a password nor a traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "scrapy", "db", *arguments],
-        cwd=REPOSITORY, env=environment(data, **changes), capture_output=True, text=True, encoding="utf-8", timeout=60,
+        cwd=REPOSITORY, env=environment(data, **changes), capture_output=True, text=True, encoding="utf-8", timeout=180,
         check=False,
     )  # fmt: skip
     assert done.returncode == code, done.stderr

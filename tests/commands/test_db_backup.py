@@ -89,7 +89,7 @@ def test_through_a_pipe_into_the_embedded_database(url: str, open_folder: Path) 
     def piped(*arguments: str, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [sys.executable, "-m", "scrapy", "db", *arguments, "-"],
-            cwd=REPOSITORY, env=scrapy_environment(data) | environment, timeout=120, check=True,
+            cwd=REPOSITORY, env=scrapy_environment(data) | environment, timeout=180, check=True,
             capture_output=True, input=given,
         )  # fmt: skip
 

@@ -36,7 +36,7 @@ def scrapy(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]
         input=typed,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=180,
     )
 
 

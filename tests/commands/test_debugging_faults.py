@@ -26,7 +26,7 @@ def environment(**more: str) -> dict[str, str]:
 def scrapy(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     return subprocess.run(
-        [*SCRAPY, *arguments], cwd=REPOSITORY, env=environment(**more), capture_output=True, text=True, timeout=60,
+        [*SCRAPY, *arguments], cwd=REPOSITORY, env=environment(**more), capture_output=True, text=True, timeout=180,
         check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ def test_an_address_of_no_spider_is_not_waited_for_without_end() -> None:
 def test_who_reads_no_further_is_no_error(command: str) -> None:
     ended = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m scrapy {command} | true"], cwd=REPOSITORY, env=environment(),
-        capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=180, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert "Traceback" not in ended.stderr
     assert "BrokenPipe" not in ended.stderr
@@ -106,7 +106,7 @@ def test_a_locale_that_has_no_such_letters(command: list[str]) -> None:
 def test_a_console_wants_somebody_who_types() -> None:
     ended = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m scrapy shell {LISTING} <&-"], cwd=REPOSITORY, env=environment(),
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert ended.returncode == 2
     assert (

@@ -32,7 +32,7 @@ def parse(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     return subprocess.run(
         [sys.executable, "-m", "scrapy", "parse", *arguments],
         cwd=REPOSITORY, env=scrapy_environment(Path("/proc/nowhere")) | more, capture_output=True, text=True,
-        timeout=60, check=False, stdin=subprocess.DEVNULL,
+        timeout=180, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
 

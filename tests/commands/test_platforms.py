@@ -395,7 +395,7 @@ def test_the_embedded_server_runs_for_a_moment(open_folder: Path) -> None:
     assert not server.is_running()
     ended = subprocess.run(
         [sys.executable, "-m", "scrapy", "platforms"],
-        cwd=REPOSITORY, env=scrapy_environment(root.parent), capture_output=True, text=True, timeout=60, check=False,
+        cwd=REPOSITORY, env=scrapy_environment(root.parent), capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, "")
     assert re.search(r"^freelancer +.* never ", ended.stdout, re.MULTILINE)
@@ -410,7 +410,7 @@ async def _make(root: Path) -> None:
 def test_it_ends_quietly_when_nobody_reads_on(tmp_path: Path) -> None:
     ended = subprocess.run(
         ["bash", "-c", f"set -o pipefail; '{sys.executable}' -m scrapy platforms | head -c 0"],
-        cwd=REPOSITORY, env=scrapy_environment(tmp_path), capture_output=True, text=True, timeout=60, check=False,
+        cwd=REPOSITORY, env=scrapy_environment(tmp_path), capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 

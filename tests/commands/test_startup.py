@@ -49,7 +49,7 @@ def test_nothing_needless_is_loaded(arguments: list[str], needless: tuple[str, .
     given = [argument.format(folder=tmp_path) for argument in arguments]
     ended = subprocess.run(
         [sys.executable, "-c", _SCRAPY, ",".join(needless), *given], cwd=REPOSITORY, env=scrapy_environment(tmp_path),
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout
@@ -80,7 +80,7 @@ def test_a_crawl_loads_nothing_of_its_own_at_its_end(database_url: str, tmp_path
         ended = subprocess.run(
             [sys.executable, "-c", _CRAWL, "crawl", "freelancer", "-a", f"base_url={site.base_url}"], cwd=REPOSITORY,
             env=scrapy_environment(tmp_path) | {"DATABASE_URL": database_url}, capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=180, check=False,
         )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr.splitlines()[-1] == "late: "
@@ -110,7 +110,7 @@ def test_one_setting_opens_a_door_into_a_crawl(setting: str, extension: str, tmp
     for value in ("0", "1"):
         ended = subprocess.run(
             [sys.executable, "-m", "scrapy", "shell", "-s", f"{setting}={value}", "--spider=guru", FIXTURE, "-c", code],
-            cwd=REPOSITORY, env=scrapy_environment(tmp_path), capture_output=True, text=True, timeout=60, check=False,
+            cwd=REPOSITORY, env=scrapy_environment(tmp_path), capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
         assert (f"'{extension}'" in ended.stdout) is (value == "1")

@@ -9,7 +9,6 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,11 +16,13 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import pytest
+from _ports import kept_port
 from conftest import REPOSITORY, scrapy_environment
 
 from outsourcing_spiders.storage.embedded_host import command_of
@@ -97,11 +98,14 @@ class Scrapyd:
         self._environment = environment | {"SCRAPYD_USERNAME": NAME, "SCRAPYD_PASSWORD": PASSWORD}
 
     def __enter__(self) -> Self:
+        self._held = ExitStack()
+        self.port = self._held.enter_context(kept_port())
         self.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop(signal.SIGKILL)
+        self._held.close()
 
     @property
     def url(self) -> str:
@@ -115,19 +119,14 @@ class Scrapyd:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        for _ in range(5):
-            self.port = self.port or _free_port()
-            environment = scrapy_environment(self.folder) | self._environment
-            with (self.folder / "scrapyd.out").open("ab") as output:
-                self.process = subprocess.Popen(
-                    [sys.executable, *self.command], cwd=self.folder, start_new_session=True,
-                    env=environment | {"SCRAPYD_HTTP_PORT": str(self.port)},
-                    stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                )  # fmt: skip
-            if until(lambda: "ended" if self.process.poll() is not None else self._answers()) is True:
-                return
-            self.port = 0  # somebody else was faster
-        pytest.fail(self.output)
+        environment = scrapy_environment(self.folder) | self._environment
+        with (self.folder / "scrapyd.out").open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, *self.command], cwd=self.folder, start_new_session=True,
+                env=environment | {"SCRAPYD_HTTP_PORT": str(self.port)},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        assert until(lambda: "ended" if self.process.poll() is not None else self._answers()) is True, self.output
 
     def _answers(self) -> bool:
         try:
@@ -226,12 +225,6 @@ class Job:
         """Wait for its end; return its log."""
         until(self.is_finished)
         return self.log
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def is_alive(process: int) -> bool:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ REPOSITORY = Path(__file__).parents[2]
 ERASE, HIDE_CURSOR, SHOW_CURSOR = "\x1b[2K", "\x1b[?25l", "\x1b[?25h"
 BAR = re.compile(
     r"freelancer [━╸╺]+ (\d+) % · [\d,]+ new, [\d,]+ changed, [\d,]+ unchanged · [\d.,]+/s · "
-    r"(\d+ s left|seconds left) · 0:\d\d · \d+ requests"
+    r"(\d+ (s|min) left|seconds left) · \d:\d\d · \d+ requests"
 )
 
 
@@ -57,10 +58,10 @@ class Crawl:
     terminal: int
     seen: str = ""
 
-    def read_until(self, pattern: str, patience: float = 30) -> None:
+    def read_until(self, pattern: str, patience: float = 90) -> None:
         """Read until `pattern` is there, or the crawl ends."""
         deadline = time.monotonic() + patience
-        while not re.search(pattern, self.seen):
+        while not re.search(pattern, self.plain):
             assert time.monotonic() < deadline, self.seen
             if not self._read():
                 return
@@ -69,7 +70,7 @@ class Crawl:
         """Read on to the end; return the exit code."""
         while self._read():
             pass
-        return self.process.wait(10)
+        return self.process.wait(60)
 
     @property
     def plain(self) -> str:
@@ -125,9 +126,15 @@ def crawl(site: StandInProcess, data: Path) -> Iterator[Callable[..., Crawl]]:
 @pytest.fixture
 def hanging_site(site: StandInProcess) -> Iterator[None]:
     """A site that answers its first two requests: a crawl of it is under way for as long as it is let."""
-    site.fail("slow", delay=120, after=2)
+    site.fail("held", after=2)
     yield
     site.heal()
+
+
+def answer_two(site: StandInProcess) -> None:
+    """Answer the request that is held back, and one more."""
+    site.heal()
+    site.fail("held", after=1)
 
 
 def assert_clean(crawl: Crawl) -> None:
@@ -138,8 +145,18 @@ def assert_clean(crawl: Crawl) -> None:
     assert after.endswith("\n")
 
 
-def test_a_terminal_shows_one_live_line_with_the_log_above_it(crawl: Callable[..., Crawl]) -> None:
-    ended = crawl("-s", "DOWNLOAD_DELAY=0.1")
+@pytest.mark.usefixtures("hanging_site")
+def test_a_terminal_shows_one_live_line_with_the_log_above_it(
+    crawl: Callable[..., Crawl], site: StandInProcess
+) -> None:
+    ended = crawl("-s", "DOWNLOAD_DELAY=0")
+    ended.read_until(BAR.pattern)
+    first = BAR.search(ended.plain)
+    assert first, ended.plain
+    # It stands there until it is seen.
+    answer_two(site)
+    ended.read_until(rf"[━╸╺] (?!{first[1]} %)\d+ % · .* left · ")
+    site.heal()
     assert ended.end() == 0
     bars = list(BAR.finditer(ended.plain))
     assert bars, ended.plain
@@ -190,21 +207,30 @@ def test_no_bar(crawl: Callable[..., Crawl], tmp_path: Path) -> None:
     assert all("freelancer finished: " in said for said in (off.seen, dumb.seen, log.read_text()))
 
 
+@pytest.mark.usefixtures("hanging_site")
 def test_a_pipe_gets_a_line_now_and_then(site: StandInProcess, data: Path) -> None:
-    ended = subprocess.run(
-        command(site, "-s", "DOWNLOAD_DELAY=0.2", "-s", "PROGRESS_INTERVAL=0.3"),
+    line_of = re.compile(
+        r".*\[outsourcing_spiders\.extensions\.progress\] INFO: freelancer: \d+ requests?, \d+ projects "
+        r"\(\d+ new, \d+ changed, \d+ unchanged\)(, [\d.,]+/s, \d+ % of \d+, (about \d+ (s|min)|seconds) left)?\n"
+    )
+    with subprocess.Popen(
+        command(site, "-s", "DOWNLOAD_DELAY=0", "-s", "PROGRESS_INTERVAL=0.3"),
         cwd=REPOSITORY,
         env=environment(data),
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-    )
-    assert ended.returncode == 0
-    assert "\x1b" not in ended.stderr
-    told = re.findall(r"\[outsourcing_spiders\.extensions\.progress\] INFO: (.*)", ended.stderr)
+    ) as process:
+        assert process.stderr is not None
+        patience = threading.Timer(120, process.kill)
+        patience.start()
+        said, told = "", []
+        for line in process.stderr:
+            said += line
+            # With all that is known once a page was read.
+            if (match := line_of.fullmatch(line)) and match[1]:
+                told.append(line)
+                (answer_two if len(told) == 1 else StandInProcess.heal)(site)
+        patience.cancel()
+    assert process.returncode == 0, said
+    assert "\x1b" not in said
     assert len(told) == len(set(told)) >= 2
-    assert re.fullmatch(
-        r"freelancer: \d+ requests, \d+ projects \(\d+ new, \d+ changed, \d+ unchanged\), [\d.,]+/s, "
-        r"\d+ % of \d+, (about \d+ s|seconds) left",
-        told[1],
-    )

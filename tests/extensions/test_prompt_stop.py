@@ -16,7 +16,6 @@ import asyncpg
 import pytest
 from _crawls import fetch, runs, stored_ids
 from _stopwatch import Stopwatch
-from aiohttp import web
 from conftest import REPOSITORY, oldest_postgres, scrapy_environment
 from platforms_standins.freelancer import FreelancerStandIn
 
@@ -40,7 +39,7 @@ class Process:
 
     @classmethod
     async def start(
-        cls, site: HoldingStandIn, data: Path, *options: str, command: tuple[str, ...] = ("crawl", "freelancer"),
+        cls, site: FreelancerStandIn, data: Path, *options: str, command: tuple[str, ...] = ("crawl", "freelancer"),
         **environment: str,
     ) -> Process:  # fmt: skip
         process = await asyncio.create_subprocess_exec(
@@ -78,37 +77,25 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.02)
 
 
-class HoldingStandIn(FreelancerStandIn):
-    """Answers two requests, and holds the next ones back, each until it is let: a crawl of it is under way meanwhile."""
-
-    def __init__(self) -> None:
-        super().__init__(400, odd_rows=False, short_pages=False, contests=0)
-        self.asked = 0
-        self._turns = asyncio.Semaphore(2)
-
-    def let_one(self) -> None:
-        """Answer one more."""
-        self._turns.release()
-
-    def heal(self) -> None:
-        """Hold nothing back any more."""
-        super().heal()
-        for _ in range(1_000):
-            self.let_one()
-
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.asked += 1
-        await self._turns.acquire()
-        return await super()._handle(request)
+def plain(projects: int) -> FreelancerStandIn:
+    return FreelancerStandIn(projects, odd_rows=False, short_pages=False, contests=0)
 
 
 @pytest.fixture
-async def site() -> AsyncIterator[HoldingStandIn]:
-    async with HoldingStandIn() as site:
+async def site() -> AsyncIterator[FreelancerStandIn]:
+    """A site that answers two requests, and holds the next ones back: a crawl of it is under way for as long."""
+    async with plain(400) as site:
+        site.fail("held", after=2)
         yield site
 
 
-async def is_whole_again(site: HoldingStandIn, url: str, data: Path) -> None:
+def answer_one(site: FreelancerStandIn) -> None:
+    """Answer the request that is held back, and hold the next one back."""
+    site.heal()
+    site.fail("held")
+
+
+async def is_whole_again(site: FreelancerStandIn, url: str, data: Path) -> None:
     """Crawl once more and check that nothing is missing."""
     site.heal()
     again = await Process.start(site, data, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
@@ -142,10 +129,10 @@ def spooled(data: Path) -> list[Path]:
 @ONE_SERVER
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 async def test_one_signal_ends_a_crawl_whose_platform_hangs(
-    sent: signal.Signals, site: HoldingStandIn, database_url: str, tmp_path: Path
+    sent: signal.Signals, site: FreelancerStandIn, database_url: str, tmp_path: Path
 ) -> None:
     crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=database_url)
-    await until(lambda: site.asked == 3)
+    await until(lambda: len(site.requests) == 3)
     crawling.process.send_signal(sent)
     assert await crawling.ended() < 5
     assert crawling.process.returncode == 0, crawling.log
@@ -156,9 +143,10 @@ async def test_one_signal_ends_a_crawl_whose_platform_hangs(
     await is_whole_again(site, database_url, tmp_path)
 
 
-async def test_one_signal_ends_a_page_that_is_looked_at(site: HoldingStandIn, tmp_path: Path) -> None:
+async def test_one_signal_ends_a_page_that_is_looked_at(site: FreelancerStandIn, tmp_path: Path) -> None:
     # Its request has no errback that would take what became of it.
-    site.fail("slow", delay=120)
+    site.heal()
+    site.fail("held")
     options = ("--spider=freelancer", "-s", "DOWNLOAD_DELAY=0", f"{site.base_url}/projects/python/one")
     looking = await Process.start(site, tmp_path, *options, command=("parse",))
     await until(lambda: site.requests)
@@ -170,7 +158,7 @@ async def test_one_signal_ends_a_page_that_is_looked_at(site: HoldingStandIn, tm
 
 @ONE_SERVER
 async def test_one_signal_ends_a_crawl_that_waits_for_its_turn(
-    site: HoldingStandIn, database_url: str, tmp_path: Path
+    site: FreelancerStandIn, database_url: str, tmp_path: Path
 ) -> None:
     crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=60", DATABASE_URL=database_url)
     await until(lambda: "Waiting" in crawling.log)
@@ -183,15 +171,15 @@ async def test_one_signal_ends_a_crawl_that_waits_for_its_turn(
 
 @OLDEST_SERVER
 async def test_one_signal_ends_a_crawl_whose_database_is_away(
-    site: HoldingStandIn, open_folder: Path, tmp_path: Path
+    site: FreelancerStandIn, open_folder: Path, tmp_path: Path
 ) -> None:
     manager = oldest_postgres(open_folder / "away_at_the_end")
     with manager as server:
         url = server.url("postgres")
         crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
-        await until(lambda: site.asked == 3)
+        await until(lambda: len(site.requests) == 3)
         await asyncio.to_thread(manager.stop, "immediate")
-        site.let_one()
+        answer_one(site)
         await until(lambda: "did not take a batch" in crawling.log)
         crawling.process.send_signal(signal.SIGTERM)
         assert await crawling.ended() < 5
@@ -204,14 +192,14 @@ async def test_one_signal_ends_a_crawl_whose_database_is_away(
 
 @ONE_SERVER
 async def test_one_signal_ends_a_crawl_whose_tables_are_locked(
-    site: HoldingStandIn, database_url: str, tmp_path: Path
+    site: FreelancerStandIn, database_url: str, tmp_path: Path
 ) -> None:
     crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=database_url)
-    await until(lambda: site.asked == 3)
+    await until(lambda: len(site.requests) == 3)
     locking = await asyncpg.connect(normalize_url(database_url))
     async with locking.transaction():
         await locking.execute("LOCK TABLE projects, crawl_runs, exchange_rates IN ACCESS EXCLUSIVE MODE")
-        site.let_one()
+        answer_one(site)
         await until(lambda: locking.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
         crawling.process.send_signal(signal.SIGTERM)
         assert await crawling.ended() < 5
@@ -226,15 +214,15 @@ async def test_one_signal_ends_a_crawl_whose_tables_are_locked(
 
 @OLDEST_SERVER
 async def test_one_signal_ends_a_crawl_whose_database_is_silent(
-    site: HoldingStandIn, open_folder: Path, tmp_path: Path
+    site: FreelancerStandIn, open_folder: Path, tmp_path: Path
 ) -> None:
     with (manager := oldest_postgres(open_folder / "silent_at_the_end")) as server:
         url = server.url("postgres")
         crawling = await Process.start(site, tmp_path, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL=url)
-        await until(lambda: site.asked == 3)
+        await until(lambda: len(site.requests) == 3)
         with frozen(manager.data):
-            site.let_one()
-            await until(lambda: site.asked == 4)
+            answer_one(site)
+            await until(lambda: len(site.requests) == 4)
             crawling.process.send_signal(signal.SIGTERM)
             assert await crawling.ended() < 5
             assert "Traceback" not in crawling.log
@@ -246,14 +234,14 @@ async def test_one_signal_ends_a_crawl_whose_database_is_silent(
 
 
 async def test_one_signal_ends_a_crawl_whose_own_server_is_silent(
-    site: HoldingStandIn, open_folder: Path, tmp_path: Path
+    site: FreelancerStandIn, open_folder: Path, tmp_path: Path
 ) -> None:
     data = open_folder / "silent_embedded"
     crawling = await Process.start(site, data, "-s", "DOWNLOAD_DELAY=0", DATABASE_URL="")
-    await until(lambda: site.asked == 3)
+    await until(lambda: len(site.requests) == 3)
     with frozen(str(data / "postgresql" / "data")):
-        site.let_one()
-        await until(lambda: site.asked == 4)
+        answer_one(site)
+        await until(lambda: len(site.requests) == 4)
         crawling.process.send_signal(signal.SIGTERM)
         assert await crawling.ended() < 5
         assert "Traceback" not in crawling.log
@@ -266,7 +254,7 @@ async def test_one_signal_ends_a_crawl_whose_own_server_is_silent(
 @ONE_SERVER
 @pytest.mark.parametrize("how", ["two signals", "killed"])
 async def test_what_was_counted_is_never_lost(
-    how: str, site: HoldingStandIn, database_url: str, tmp_path: Path
+    how: str, site: FreelancerStandIn, database_url: str, tmp_path: Path
 ) -> None:
     # It is hit in the middle of storing; what it waits for keeps it from ending before.
     options = ("-s", "DOWNLOAD_DELAY=0", "-s", "STOP_GRACE=120", "-L", "DEBUG")

@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -110,6 +110,15 @@ class GuardedSpider(PlatformSpider):
     cases: ClassVar[list[dict[str, Any]]] = []
 
 
+class Patience:
+    """Gives second tries the time that a browser takes to start, however little the first one had."""
+
+    def process_request(self, request: Request) -> None:
+        """Let it take longer."""
+        if request.meta.get("retry_times"):
+            request.meta["download_timeout"] = 60
+
+
 def tell(**what: Any) -> None:
     """Print a line for the test."""
     print(json.dumps({"at": time.monotonic(), **what}), flush=True)
@@ -120,7 +129,9 @@ def main() -> None:
     told = json.loads(sys.stdin.readline())
     spider: Any = {found.name: found for found in (RenderedSpider, PlainSpider, GuardedSpider)}[told["spider"]]
     spider.cases = told["cases"]
-    process = AsyncCrawlerProcess(SETTINGS | told["settings"])
+    settings = SETTINGS | told["settings"]
+    settings["DOWNLOADER_MIDDLEWARES"] = {**settings["DOWNLOADER_MIDDLEWARES"], Patience: 10}
+    process = AsyncCrawlerProcess(settings)
     crawler = process.create_crawler(spider)
 
     def count_pages() -> None:
@@ -196,7 +207,7 @@ async def crawling(cases: list[dict[str, Any]], *, spider: str = "rendered", **s
 
 async def crawled(cases: list[dict[str, Any]], **settings: Any) -> Crawl:
     """Crawl to the end."""
-    async with crawling(cases, **settings) as crawl, asyncio.timeout(60):
+    async with crawling(cases, **settings) as crawl, asyncio.timeout(180):
         await crawl.read()
         await crawl.process.wait()
     assert "Traceback" not in crawl.log, crawl.log
@@ -243,6 +254,13 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def all_gone(found: Iterable[int]) -> None:
+    """Wait until none of the processes runs; fails when one stays."""
+    async with asyncio.timeout(30):
+        while any(map(is_alive, found)):  # noqa: ASYNC110 - nothing tells of the end of other processes' children
+            await asyncio.sleep(0.05)
 
 
 def assert_went_on(crawl: Crawl, cases: list[dict[str, Any]]) -> None:

@@ -3,52 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from _ports import kept_port
 from middlewares._browser_crawls import JOBS, NOT_LOADED, SETTINGS, Crawl, ask, crawled
 from platforms_standins._scripted_listing import ROWS, ScriptedListing
 
 pytestmark = pytest.mark.usefixtures("browser")
 
 
+def _requests(url: str, closed_port: int) -> list[dict[str, Any]]:
+    bold = {"render": {"wait_for": "b"}}
+    return [
+        ask(f"{url}/list/1", "listing"),
+        ask(f"{url}/list/2", "plain", render=None),
+        ask(f"{url}/status/403", "403"),
+        ask(f"{url}/status/429", "429"),
+        ask(f"{url}/status/404?empty", "empty 404"),
+        ask(f"{url}/status/304?empty", "304", headers={"If-None-Match": '"1"'}),
+        ask(f"{url}/challenge", "challenge"),
+        ask(f"{url}/blocked", "blocked", download_timeout=6),
+        ask(f"{url}/moved/3", "moved"),
+        ask(f"{url}/led", "led"),
+        ask(f"{url}/large", "large", render=True),
+        ask(f"{url}/grown", "grown", render=True),
+        ask(f"{url}/hang", "hang", download_timeout=3),
+        *[ask(f"{url}/state", f"state {number}", **bold) for number in range(4)],
+        ask(f"{url}/rude", "rude", render={"wait_for": "#done"}),
+        ask(f"{url}/download", "download"),
+        ask(f"{url}/nothing", "nothing"),
+        ask(f"http://127.0.0.1:{closed_port}/", "closed port"),
+        ask("https://nowhere.invalid/", "no such host"),
+        ask("http://192.0.2.1.invalid/", "plain http"),
+        ask(f"{url}/list/4", "selector", render={"wait_for": "li["}),
+        ask(f"{url}/headers", "headers", render=True, headers={"Authorization": "Bearer secret"}),
+        ask(f"{url}/list/5", "styled", render={"wait_for": "li.job", "stylesheets": True}),
+    ]
+
+
 @pytest.fixture(scope="module")
 async def seen(scripted: ScriptedListing) -> Crawl:
     """A crawl of everything that one page can be; requests that failed are part of it."""
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
-    url, bold = scripted.base_url, {"render": {"wait_for": "b"}}
-    return await crawled(
-        [
-            ask(f"{url}/list/1", "listing"),
-            ask(f"{url}/list/2", "plain", render=None),
-            ask(f"{url}/status/403", "403"),
-            ask(f"{url}/status/429", "429"),
-            ask(f"{url}/status/404?empty", "empty 404"),
-            ask(f"{url}/status/304?empty", "304", headers={"If-None-Match": '"1"'}),
-            ask(f"{url}/challenge", "challenge"),
-            ask(f"{url}/blocked", "blocked", download_timeout=4),
-            ask(f"{url}/moved/3", "moved"),
-            ask(f"{url}/led", "led"),
-            ask(f"{url}/large", "large", render=True),
-            ask(f"{url}/grown", "grown", render=True),
-            ask(f"{url}/hang", "hang", download_timeout=3),
-            *[ask(f"{url}/state", f"state {number}", **bold) for number in range(4)],
-            ask(f"{url}/rude", "rude", render={"wait_for": "#done"}),
-            ask(f"{url}/download", "download"),
-            ask(f"{url}/nothing", "nothing"),
-            ask(f"http://127.0.0.1:{port}/", "closed port"),
-            ask("https://nowhere.invalid/", "no such host"),
-            ask("http://192.0.2.1.invalid/", "plain http"),
-            ask(f"{url}/list/4", "selector", render={"wait_for": "li["}),
-            ask(f"{url}/headers", "headers", render=True, headers={"Authorization": "Bearer secret"}),
-            ask(f"{url}/list/5", "styled", render={"wait_for": "li.job", "stylesheets": True}),
-        ]
-    )
+    with kept_port() as port:
+        return await crawled(_requests(scripted.base_url, port))
 
 
 async def test_rows_that_scripts_make_are_there(seen: Crawl) -> None:
@@ -190,7 +191,7 @@ async def test_the_shell_renders(
     )
     result = await asyncio.to_thread(
         scrapy, "shell", "--spider=rendering", "-s", "SPIDER_MODULES=spiders_of_a_test", "-c", code,
-        timeout=30, PYTHONPATH=str(tmp_path),
+        PYTHONPATH=str(tmp_path),
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert f"rows: {ROWS}" in result.stdout, result.stderr

@@ -68,7 +68,7 @@ async def test_a_public_page_reaches_no_private_address(scripted: ScriptedListin
             f"--host-resolver-rules=MAP public.test 127.0.0.1,MAP inside.test {inside.base_url.removeprefix('http://')}",
             f"--ip-address-space-overrides=127.0.0.1:{public_port}=public",
         ]
-        done = {"render": {"wait_for": "#done"}, "download_timeout": 8}
+        done = {"render": {"wait_for": "#done"}}
         secrets = "&url=".join((secret, "http://inside.test/secret", "file:///etc/passwd"))
         crawl = await crawled(
             [
@@ -95,7 +95,7 @@ async def test_a_live_host_that_is_not_permitted_is_not_touched(scripted: Script
     async with ScriptedListing() as live:
         rule = f"--host-resolver-rules=MAP live.test {live.base_url.removeprefix('http://')}"
         launch = {"PLAYWRIGHT_LAUNCH_OPTIONS": {"args": [rule]}}
-        done = {"render": {"wait_for": "#done"}, "download_timeout": 8}
+        done = {"render": {"wait_for": "#done"}}
         addresses = "&url=".join(("http://live.test/sub", "http://live.test:81/sub", "http://live.test./sub"))
         probing = ask(
             f"{scripted.base_url}/probing?url={addresses}&url={scripted.base_url}/sub?u=//live.test/", "probing", **done

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from outsourcing_spiders.parsing.challenges import Kind, Verdict, judge
@@ -519,7 +519,6 @@ _headers = st.lists(st.tuples(_names, _values), max_size=5)
 _markers = st.one_of(st.none(), st.text(max_size=5), st.lists(st.text(max_size=5), max_size=3).map(tuple))
 
 
-@settings(deadline=None)
 @given(
     status=st.integers(0, 999),
     headers=_headers,
@@ -535,7 +534,6 @@ def test_nothing_raises(**answer: Any) -> None:
     assert (found.vendor is None) or found.kind is Kind.BLOCKED
 
 
-@settings(deadline=None)
 @given(
     headers=_headers, before=_bodies, after=_bodies, marker=st.text(min_size=1, max_size=8), json_asked=st.booleans(),
     url=st.text(max_size=30),

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import pytest
 from scrapy.exceptions import CloseSpider
 
-from outsourcing_spiders.outcomes import Blocked, CloseReason, WrongArgument
+from outsourcing_spiders.outcomes import Blocked, CloseReason, Incomplete, Outcome, Unreachable, WrongArgument
 from outsourcing_spiders.parsing.dates import WHOLE
 from outsourcing_spiders.platforms.base import PlatformSpider
 
@@ -58,9 +58,11 @@ def test_different_listings_have_different_names() -> None:
 
 def test_since_is_how_far_back_a_crawl_reads() -> None:
     assert Somewhere().wanted_since == WHOLE
+    before = datetime.now(UTC)
     spider = Somewhere(since="2h")
     assert spider.since is not None
-    assert abs(datetime.now(UTC) - timedelta(hours=2) - spider.since) < timedelta(seconds=5)
+    # In whole seconds or not.
+    assert before - timedelta(seconds=1) < spider.since + timedelta(hours=2) <= datetime.now(UTC)
     assert datetime.fromisoformat(spider.wanted_since) == spider.since
 
 
@@ -78,13 +80,34 @@ def test_addresses_are_on_the_host_that_is_crawled(base_url: str, address: str) 
     assert Somewhere().absolute("api/x") == "https://www.example.com/api/x"
 
 
-def test_the_first_end_counts() -> None:
+_UP_TO_DATE, _INCOMPLETE = CloseReason.UP_TO_DATE, Incomplete("a gap")
+_BLOCKED, _UNREACHABLE = Blocked("no"), Unreachable("away")
+
+
+@pytest.mark.parametrize(
+    ("ends", "counts"),
+    [
+        ((_UP_TO_DATE,), _UP_TO_DATE),
+        ((_UP_TO_DATE, _INCOMPLETE), _UP_TO_DATE),
+        ((_INCOMPLETE, _UP_TO_DATE), _INCOMPLETE),
+        ((_BLOCKED, _UNREACHABLE), _BLOCKED),
+        ((_UNREACHABLE, _UP_TO_DATE), _UNREACHABLE),
+        # The listing was done with; something else was not.
+        ((_UP_TO_DATE, _BLOCKED, _UNREACHABLE), _BLOCKED),
+        ((_INCOMPLETE, _BLOCKED), _BLOCKED),
+    ],
+    ids=str,
+)
+def test_the_first_end_counts_but_for_that_of_the_listing(
+    ends: tuple[Outcome | CloseReason, ...], counts: Outcome | CloseReason
+) -> None:
     spider = Somewhere()
-    spider.end(CloseReason.UP_TO_DATE)
-    spider.end(Blocked("later"))
+    for end in ends:
+        spider.end(end)
+    assert spider.outcome is counts
     with pytest.raises(CloseSpider) as raised:
         spider._on_idle(spider)
-    assert raised.value.reason == "up_to_date"
+    assert raised.value.reason == (counts.reason if isinstance(counts, Outcome) else counts)
 
 
 def test_without_an_end_of_its_own_scrapy_says_how_the_crawl_ended() -> None:

@@ -155,16 +155,17 @@ _PAST_END = [
 
 
 @pytest.mark.parametrize(("platform", "options"), [*((form, {}) for form in FORMS), *_PAST_END], ids=str)
-async def test_the_last_page_is_known(platform: Platform, options: dict[str, str], tmp_path: Path) -> None:
+async def test_the_last_page_is_known(platform: Platform, options: dict[str, str], url: str, tmp_path: Path) -> None:
     size = platform.page
     for projects in (*([0] if platform.believes_empty else []), 1, size - 1, size, size + 1, 2 * size):
         async with platform.plain(projects, **options) as site:
-            done = await platform.read(None, tmp_path, site)
+            # Nothing is stored but what an account cannot do without.
+            done = await platform.read(None, tmp_path, site, settings={"DATABASE_URL": url})
             found = (done.reason, len(done.items), platform.pages(site))
         assert found == ("finished", projects, platform.walk(projects))
 
 
-@every_platform
+@pytest.mark.parametrize("platform", [p for p in PLATFORMS if p.nothing.keys() <= p.spider.narrowed_by], ids=repr)
 async def test_a_query_without_results_is_finished(platform: Platform, url: str, tmp_path: Path) -> None:
     async with platform.plain(40) as site:
         done = await platform.read(url, tmp_path, site, **platform.nothing)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from _crawls import fetch, runs, stored
+from _crawls import fetch, impatient, runs, stored
+from _ports import kept_port
 from spiders._platforms import (
     FREELANCER,
     FREEMOA,
@@ -201,7 +202,8 @@ async def test_a_fault_of_the_listing_ends_the_crawl_with_its_name(
     # Two pages more than those that are answered well.
     async with platform.plain(platform.reach(fault.options.get("after", 0) + 2)) as site:
         site.fail(fault.kind, path=platform.listing, **fault.options)
-        done = await platform.read(url, tmp_path, site, {"DOWNLOAD_TIMEOUT": 0.5})
+        settings = impatient(platform.listing, **fault.options) if fault.kind == "slow" else {}
+        done = await platform.read(url, tmp_path, site, settings)
         (run,) = await runs(url)
         found = (await stored(url)).keys()
         assert done.reason == run["reason"] == fault.reason, done.log
@@ -240,9 +242,9 @@ _SILENCE = {FREELANCER: "got no answer", UPWORK_API: f"{UPWORK_API.token} was lo
 
 @pytest.mark.parametrize("platform", PLATFORMS, ids=repr)
 async def test_nobody_listens(platform: Platform, url: str, tmp_path: Path) -> None:
-    async with platform.plain(2) as site:
-        settings = platform.settings(site)
-    done = await platform.read(url, tmp_path, site, settings)
+    site = platform.plain(2)
+    with kept_port() as port:
+        done = await platform.read(url, tmp_path, site, base_url=f"http://127.0.0.1:{port}")
     assert (done.reason, done.items) == (UNREACHABLE, [])
     assert _SILENCE.get(platform, "robots.txt of 127.0.0.1") in str(done.outcome)
     assert (await runs(url))[0]["whole"] is None

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from _crawls import Crawl, fetch
+from _crawls import Crawl, fetch, impatient, noting_departures
 from conftest import Server, _administer
 from platforms_standins.freemoa import COOKIE, FreemoaStandIn
 from spiders._platforms import FREEMOA
@@ -109,11 +109,12 @@ async def test_a_host_that_gives_no_cookie_may_still_answer(tmp_path: Path) -> N
 
 
 async def test_the_page_and_the_rows_are_paced(tmp_path: Path) -> None:
+    moments: list[float] = []
     async with plain(20) as site:
-        done = await read(None, tmp_path, site, settings={"DOWNLOAD_DELAY": 0.3, "DOWNLOAD_DELAY_JITTER": 0})
-        moments = [seen.at for seen in site.requests]
-    assert (done.reason, len(moments)) == ("finished", 4)
-    assert min(later - earlier for earlier, later in itertools.pairwise(moments)) > 0.25
+        settings = {"DOWNLOAD_DELAY": 0.3, "DOWNLOAD_DELAY_JITTER": 0, **noting_departures(moments)}
+        done = await read(None, tmp_path, site, settings=settings)
+    assert (done.reason, len(moments), len(site.requests)) == ("finished", 4, 4)
+    assert min(later - earlier for earlier, later in itertools.pairwise(moments)) > 0.28
 
 
 # --- layouts, faults ----------------------------------------------------------------------------------------------
@@ -140,7 +141,7 @@ async def test_a_fault_of_the_page_ends_the_crawl_before_the_rows(
 ) -> None:
     async with plain(20) as site:
         site.fail(kind, path=SHELL, **options)
-        done = await read(None, tmp_path, site, settings={"DOWNLOAD_TIMEOUT": 0.3})
+        done = await read(None, tmp_path, site, settings=impatient(SHELL) if kind == "slow" else {})
         assert done.reason == reason
         assert bool(pages(site)) is (reason == "finished")
 
@@ -155,13 +156,14 @@ async def test_a_fault_of_the_page_ends_the_crawl_before_the_rows(
     ids=str,
 )
 async def test_robots_txt_is_obeyed(rules: str, reason: str, asked: int, tmp_path: Path) -> None:
+    moments: list[float] = []
     async with plain(20) as site:
         site.robots = rules
-        done = await read(None, tmp_path, site)
-        moments = [seen.at for seen in site.requests]
-    assert (done.reason, len(moments)) == (reason, asked)
+        done = await read(None, tmp_path, site, settings=noting_departures(moments))
+    assert (done.reason, len(site.requests)) == (reason, asked)
     if "Crawl-delay" in rules:
-        assert min(later - earlier for earlier, later in itertools.pairwise(moments[1:])) > 0.25
+        assert len(moments) == asked
+        assert min(later - earlier for earlier, later in itertools.pairwise(moments[1:])) > 0.28
 
 
 # --- personal data ------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _crawls import fetch, runs, stored
+from _crawls import fetch, impatient, noting_departures, runs, stored
 from platforms_standins._guru_pages import DETAIL_LAYOUTS
 from platforms_standins._guru_projects import slug
 from spiders._platforms import GURU
@@ -131,8 +131,9 @@ async def test_a_job_whose_page_cannot_be_had_is_stored_as_listed(
 ) -> None:
     async with plain(20) as site:
         number = next(number for number in site.listed_ids() if number in cut(site))
-        site.fail(kind, path=site.row(number).address, **options)
-        done = await read(url, tmp_path, site, settings={"DOWNLOAD_TIMEOUT": 0.5})
+        address = site.row(number).address
+        site.fail(kind, path=address, **options)
+        done = await read(url, tmp_path, site, settings=impatient(address) if kind == "slow" else {})
         assert done.reason == "finished"
         rows = await stored(url)
         assert rows.keys() == set(site.listed_ids())
@@ -199,10 +200,10 @@ async def test_robots_txt_is_obeyed(url: str, tmp_path: Path) -> None:
 
 
 async def test_a_crawl_delay_is_kept(tmp_path: Path) -> None:
+    times: list[float] = []
     async with plain(3, robots_status=200) as site:
         site.robots = "User-agent: *\nCrawl-delay: 0.4\n"
-        done = await read(None, tmp_path, site)
-        times = [seen.at for seen in site.requests[1:]]
+        done = await read(None, tmp_path, site, settings=noting_departures(times))
     assert done.reason == "finished"
-    assert len(times) > 1
-    assert min(later - earlier for earlier, later in itertools.pairwise(times)) > 0.19
+    assert len(times) == len(site.requests) > 2
+    assert min(later - earlier for earlier, later in itertools.pairwise(times[1:])) > 0.38

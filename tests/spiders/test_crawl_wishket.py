@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import pytest
-from _crawls import crawl, fetch, runs, stored
+from _crawls import crawl, fetch, impatient, noting_departures, runs, stored
 from platforms_standins._wishket_projects import TASK
 from platforms_standins.wishket import query_of
 from scrapy import Request
@@ -159,7 +159,8 @@ async def test_a_project_whose_page_cannot_be_had_is_stored_as_listed(
     async with plain(15) as site:
         site.faulty = site.listed_ids()[12]
         site.fail(kind, **options)
-        done = await read(url, tmp_path, site, settings={"DOWNLOAD_TIMEOUT": 0.3})
+        settings = impatient(f"/project/{site.faulty}/") if kind == "slow" else {}
+        done = await read(url, tmp_path, site, settings=settings)
         assert done.reason == "finished"
         assert (await stored(url)).keys() == ids(site)
         (row,) = await fetch(url, "SELECT * FROM projects WHERE external_id = $1", str(site.faulty))
@@ -196,12 +197,12 @@ async def test_pages_of_projects_that_robots_txt_forbids_are_not_asked_for(tmp_p
 
 
 async def test_the_crawl_delay_of_robots_txt_is_kept(tmp_path: Path) -> None:
+    times: list[float] = []
     async with plain(1) as site:
         site.robots = "User-agent: *\nCrawl-delay: 0.4\n"
-        await read(None, tmp_path, site)
-        times = [seen.at for seen in site.requests]
-    assert len(times) == 3
-    assert times[2] - times[1] > 0.35
+        await read(None, tmp_path, site, settings=noting_departures(times))
+    assert len(times) == len(site.requests) == 3
+    assert times[2] - times[1] > 0.38
 
 
 def test_five_seconds_are_between_two_requests() -> None:

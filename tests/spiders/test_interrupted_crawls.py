@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _crawls import crawl, fetch, runs, stored_ids
+from _crawls import Crawl, crawl, fetch, runs, stored_ids
 from aiohttp import web
 from conftest import REPOSITORY, oldest_postgres, scrapy_environment
 from platforms_standins.freelancer import FreelancerStandIn
@@ -53,7 +53,7 @@ async def process(
 
 async def ended(crawling: asyncio.subprocess.Process) -> str:
     """Wait for the end of a crawl's process; return what it logged."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         _, log = await crawling.communicate()
     return log.decode()
 
@@ -61,14 +61,14 @@ async def ended(crawling: asyncio.subprocess.Process) -> str:
 async def said(crawling: asyncio.subprocess.Process, what: str) -> None:
     """Wait until a process logged `what`."""
     assert crawling.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while what not in (line := (await crawling.stderr.readline()).decode()):
             assert line, f"it ended without saying {what!r}"
 
 
 async def stored_at_least(url: str, count: int) -> None:
     """Wait until a crawl of another process stored so many projects."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while len(await stored_ids(url)) < count:  # noqa: ASYNC110 - only the database knows
             await asyncio.sleep(0.02)
 
@@ -124,6 +124,7 @@ def own_server(open_folder: Path) -> Any:
 
 async def test_nothing_is_lost_when_the_database_restarts(own_server: Any, tmp_path: Path) -> None:
     manager, url = own_server
+    crawls: list[Crawl] = []
     async with PausingStandIn(280, odd_rows=False, short_pages=False, pause_at=2) as site:
 
         async def restart() -> None:
@@ -131,10 +132,16 @@ async def test_nothing_is_lost_when_the_database_restarts(own_server: Any, tmp_p
             await asyncio.to_thread(manager.stop, "immediate")
             site.go_on.set()
             # The crawl meets a server that is away before it comes back.
-            await asyncio.sleep(0.5)
+            async with asyncio.timeout(90):
+                while not any("did not take a batch" in line for line in crawls[0].log):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
             await asyncio.to_thread(manager.start)
 
-        done, _ = await asyncio.gather(crawl(url, tmp_path, base_url=site.base_url), restart())
+        crawling = crawl(
+            url, tmp_path, base_url=site.base_url, on_answer=lambda _, done: crawls.append(done),
+            settings={"DATABASE_RETRY_SECONDS": 180},
+        )  # fmt: skip
+        done, _ = await asyncio.gather(crawling, restart())
     assert done.reason == "finished"
     assert await stored_ids(url) == set(site.listed_ids())
     (run,) = await runs(url)
@@ -190,7 +197,8 @@ async def test_a_database_that_is_down_costs_the_platform_no_request(tmp_path: P
 
 async def test_sigterm_stores_what_was_scraped_and_the_next_crawl_the_rest(url: str, tmp_path: Path) -> None:
     async with PausingStandIn(400, odd_rows=False, short_pages=False, pause_at=3) as site:
-        crawling = await process(site, tmp_path, DATABASE_URL=url)
+        # Nothing hangs: it ends as soon as all is stored.
+        crawling = await process(site, tmp_path, "-s", "STOP_GRACE=60", DATABASE_URL=url)
         await site.reached.wait()
         crawling.send_signal(signal.SIGTERM)
         await said(crawling, "Received SIGTERM")
@@ -233,7 +241,9 @@ async def test_four_crawls_at_once_share_the_embedded_server_that_the_first_one_
     data = open_folder / "four"
     data.mkdir(mode=0o755)
     async with plain(250) as site:
-        crawls = [await process(site, data, "-a", "full=1", DATABASE_URL="") for _ in range(4)]
+        # Of each, one line tells what it stored.
+        options = ("-a", "full=1", "-s", "PROGRESS=off")
+        crawls = [await process(site, data, *options, DATABASE_URL="") for _ in range(4)]
         logs = await asyncio.gather(*map(ended, crawls))
         assert [crawling.returncode for crawling in crawls] == [0] * 4, "\n".join(logs)
         last = await process(site, data, DATABASE_URL="")

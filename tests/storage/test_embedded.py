@@ -429,14 +429,15 @@ class TestWaiting:
         self, server: EmbeddedPostgres, recovering: socket.socket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         answers: list[Answer] = []
+        really_ask = embedded_host.ask
 
-        def ask(*asked: object) -> Answer:
-            answers.append(embedded_host.ask(*asked))  # type: ignore[arg-type]
+        def ask(address: Path, database: str, timeout: float) -> Answer:
+            answers.append(really_ask(address, database, timeout))
             if len(answers) == 2:
                 stop_listening(recovering)
             return answers[-1]
 
-        monkeypatch.setattr(embedded.host, "ask", ask)
+        monkeypatch.setattr(embedded_host, "ask", ask)
         server.start()
         assert answers[:2] == [Answer.WAIT] * 2
         assert query(server, "SELECT 1") == "1"

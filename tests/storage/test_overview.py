@@ -213,9 +213,9 @@ async def test_no_look_reads_the_whole_table(database_url: str, engine: AsyncEng
 async def test_a_look_that_takes_too_long_is_given_up(
     database_url: str, tmp_path: Path, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PATIENCE", 1)
+    monkeypatch.setattr(module, "_PATIENCE", 3)
     monkeypatch.setattr(module, "_RUNS", "SELECT pg_sleep(30), CAST(:names AS text[])")
     found = await look(database_url, tmp_path, "alpha")
     assert found.known == ["projects", "blocks", "findings"]
-    assert found.notes == ["The crawls are not known: it took over 1 s to look."]
+    assert found.notes == ["The crawls are not known: it took over 3 s to look."]
     assert await ask(engine, "SELECT 1")

@@ -119,9 +119,7 @@ async def test_a_lost_connection_is_made_again(engine: AsyncEngine, monkeypatch:
     await lease.release()
 
 
-async def test_a_run_may_end_while_its_connection_is_lost(
-    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_run_may_end_while_its_connection_is_lost(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_liveness, "_RETRY_INTERVAL", 3600)
     lease = RunLease(engine)
     await lease.begin("alpha", "{}")

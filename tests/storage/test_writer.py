@@ -108,6 +108,9 @@ class Clock:
     def __init__(self) -> None:
         self.now = 0.0
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio.get_running_loop(), name)
+
     def time(self) -> float:
         return self.now
 
