@@ -10,6 +10,7 @@ import base64
 import http.client
 import json
 import logging
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -25,6 +26,7 @@ from outsourcing_spiders.parsing.dates import parse_since
 logger = logging.getLogger(__name__)
 
 PROJECT = "outsourcing_spiders"
+_AGE = re.compile(r"[0-9]+[a-z]", re.IGNORECASE)
 _SHORTEST = timedelta(minutes=1)
 _CLOCKS_DIFFER = timedelta(minutes=1)
 _TIMEOUT = 10  # seconds
@@ -49,14 +51,21 @@ def schedule(settings: BaseSettings, platforms: Collection[str]) -> dict[str, ti
         if platform in found:
             raise WrongSchedule(f"CRAWL_SCHEDULE names {platform!r} twice.")
         try:
-            found[platform] = now - parse_since(pause, now=now)
-        except (ValueError, OverflowError):
+            found[platform] = _pause(pause, now)
+        except ValueError:
             raise WrongSchedule(f"CRAWL_SCHEDULE says {entry!r}; it must look like {platform}=30m.") from None
         if found[platform] < _SHORTEST:
             raise WrongSchedule(f"CRAWL_SCHEDULE says {entry!r}; a pause is one minute or more.")
     if not found:
         raise WrongSchedule("CRAWL_SCHEDULE is empty: it must look like freelancer=10m guru=30m.")
     return found
+
+
+def _pause(text: str, now: datetime) -> timedelta:
+    # A moment in the past can be told by a date, too, a pause cannot.
+    if not _AGE.fullmatch(text):
+        raise ValueError(text)
+    return now - parse_since(text, now=now)
 
 
 @dataclass(frozen=True)
@@ -96,13 +105,14 @@ class Scrapyd:
         return str(self._ask("schedule.json", {"project": PROJECT, "spider": spider})["jobid"])
 
     def _ask(self, what: str, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
+        no_address = ScrapydError("SCRAPYD_URL is not an address: it must look like http://127.0.0.1:6800/.")
         if not self.url.startswith(("http://", "https://")):
-            raise ScrapydError("SCRAPYD_URL is not an address: it must look like http://127.0.0.1:6800/.")
+            raise no_address
         data = None if fields is None else urllib.parse.urlencode(fields).encode()
-        request = urllib.request.Request(f"{self.url}/{what}", data, self._headers)  # noqa: S310 - checked above
         try:
+            request = urllib.request.Request(f"{self.url}/{what}", data, self._headers)  # noqa: S310 - checked above
             with self._opener.open(request, timeout=_TIMEOUT) as response:
-                answer: dict[str, Any] = json.load(response)
+                body = response.read()
         except urllib.error.HTTPError as error:
             with error:
                 if error.code == 401:
@@ -110,9 +120,13 @@ class Scrapyd:
                         "Scrapyd does not accept SCRAPYD_USERNAME and SCRAPYD_PASSWORD: give those that it runs with."
                     ) from None
             raise ScrapydError(f"Scrapyd answers {error.code} {error.reason}: see its log.") from None
+        except (ValueError, http.client.InvalidURL):
+            raise no_address from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise ScrapydError(f"Scrapyd does not answer at {self.url} ({reason}): is it running?") from None
+        try:
+            answer: dict[str, Any] = json.loads(body)
         except ValueError:
             raise ScrapydError(f"What answers at {self.url} is not Scrapyd.") from None
         if not isinstance(answer, dict):

@@ -17,12 +17,14 @@ from outsourcing_spiders.extensions.log_redaction import protect
 
 
 def store_nothing(settings: BaseSettings | None) -> None:
-    """Turn storing off, before the command line is read: ``-s`` has the last word.
+    """Turn storing off, and alarms and metrics, before the command line is read: ``-s`` has the last word.
+
+    Those are of crawls: a look at a page neither alarms anybody nor takes the port of one.
 
     Not in ``default_settings`` of a command: the project's own settings would win over them.
     """
     assert settings is not None
-    settings.set("STORAGE_ENABLED", False, priority="project")
+    settings.setdict({"STORAGE_ENABLED": False, "METRICS_PORT": "", "SPIDERMON_ENABLED": False}, priority="project")
 
 
 def tolerate_broken_spiders(settings: BaseSettings | None) -> None:

@@ -1,7 +1,7 @@
 """A service whose Scrapyd and crawl do nothing but hear signals: ``python _service.py service SIGNALS [ROOT]``.
 
-The crawl prints ``crawling under``, Scrapyd's process id, ``as`` and its own, then each signal that it hears, and ends after so many.
-With a folder ROOT it uses the embedded PostgreSQL there.
+The crawl prints ``crawling under``, Scrapyd's process id, ``as`` and its own, then each signal that it hears, and ends
+after so many. With a folder ROOT it uses the embedded PostgreSQL there.
 """
 
 from __future__ import annotations

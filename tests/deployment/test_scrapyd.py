@@ -123,8 +123,15 @@ def test_a_job_runs_with_arguments_and_settings_that_are_texts(
     scrapyd: Scrapyd, site: StandInProcess, database_url: str
 ) -> None:
     fields = [("base_url", site.base_url), ("setting", f"DATABASE_URL={database_url}"), ("setting", "DOWNLOAD_DELAY=0")]
-    job = Job(scrapyd, scrapyd.follow(readme_command("schedule.json"), *fields)["jobid"])
-    refused = scrapyd.schedule(site.base_url, database_url, max_pages="many")
+
+    def schedule(*more: tuple[str, str]) -> Job:
+        return Job(scrapyd, scrapyd.follow(readme_command("schedule.json"), *fields, *more)["jobid"])
+
+    job = schedule()
+    refused = {
+        "since: 'tomorrow' is neither an ISO time": schedule(("since", "tomorrow")),
+        "STOP_GRACE='x' is no number of seconds": schedule(("setting", "STOP_GRACE=x")),
+    }
     log = job.ended()
     (ended,) = runs(database_url)
     assert (ended["reason"], ended["items_scraped"], ended["written"], ended["requests"]) == ("finished", 100, 100, 1)
@@ -136,8 +143,10 @@ def test_a_job_runs_with_arguments_and_settings_that_are_texts(
     assert "freelancer finished: 100 projects from 1 request" in log
     assert not re.search("WARNING|ERROR|Traceback", log), log
     # One that cannot run says why where its log is looked for, and leaves no run.
-    (line,) = refused.ended().splitlines()
-    assert "ERROR: max_pages='many' is no whole number above 0" in line
+    for said, other in refused.items():
+        (line,) = other.ended().splitlines()
+        assert f"ERROR: {said}" in line
+    assert runs(database_url) == [ended]
     path = readme_command("JOB.log")[-1].partition("/")[2].replace("JOB", job.id)
     assert scrapyd.open(path) == (200, log)
 

@@ -76,6 +76,14 @@ def test_it_is_healthy_or_says_why_not(service: Service) -> None:
         assert PASSWORD not in str(health)
 
 
+@pytest.mark.parametrize(
+    "url", ["localhost:6800", "http://", "http://[::1", "http://a..b", "http://127.0.0.1:port", "http://127.0.0.1/ä"]
+)
+def test_what_is_no_address_is_told(url: str) -> None:
+    with pytest.raises(ScrapydError, match=r"^SCRAPYD_URL is not an address: it must look like http://127\.0\.0\.1:"):
+        deployment.Scrapyd(Settings({"SCRAPYD_URL": url})).status()
+
+
 @needs_scrapyd
 def test_each_platform_is_crawled_once_a_pause(service: Service) -> None:
     scrapyd = deployment.Scrapyd(settings_for(service))
@@ -208,6 +216,7 @@ def test_the_schedule_is_read() -> None:
         ("gru=1h", "names 'gru', which is none of freelancer, guru, wishket"),
         ("guru", "says 'guru'; it must look like guru=30m"),
         ("guru=soon", "says 'guru=soon'; it must look like guru=30m"),
+        ("guru=2026-01-01", "says 'guru=2026-01-01'; it must look like guru=30m"),
         ("guru=10s", "says 'guru=10s'; "),
         ("guru=99999999999999d", "says 'guru=99999999999999d'; it must look like guru=30m"),
         ("guru=10m freelancer=5m guru=1h", "names 'guru' twice"),

@@ -88,7 +88,7 @@ def server(open_folder: Path) -> Iterator[EmbeddedPostgres]:
 def test_an_embedded_server_is_stopped_by_its_last_crawl(server: EmbeddedPostgres) -> None:
     with service(server.root) as (process, _, _):
         process.send_signal(signal.SIGTERM)
-        assert process.communicate(timeout=60)[0] == "SIGTERM\n"
+        assert process.communicate(timeout=180)[0] == "SIGTERM\n"
         assert process.returncode == 0
     assert server_process(server.data) is None
     # It is how PostgreSQL takes SIGTERM: it waits for all sessions, and lets nobody in any more.
@@ -100,7 +100,7 @@ def test_an_embedded_server_is_left_to_others_who_use_it(server: EmbeddedPostgre
         begun = server_process(server.data)
         with server:
             process.send_signal(signal.SIGTERM)
-            assert process.communicate(timeout=60)[0] == "SIGTERM\n"
+            assert process.communicate(timeout=180)[0] == "SIGTERM\n"
             assert process.returncode == 0
             assert server.is_running()
             assert server_process(server.data) == begun
@@ -111,6 +111,6 @@ def test_an_embedded_server_whose_crawls_were_killed_is_stopped(server: Embedded
     with service(server.root) as (process, _, crawl):
         os.kill(crawl, signal.SIGKILL)
         process.send_signal(signal.SIGTERM)
-        assert process.communicate(timeout=60)[0] == ""
+        assert process.communicate(timeout=180)[0] == ""
         assert process.returncode == 0
     assert server_process(server.data) is None

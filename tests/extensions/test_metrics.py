@@ -21,7 +21,10 @@ from prometheus_client.openmetrics import parser as openmetrics_parser
 from prometheus_client.parser import text_string_to_metric_families
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
+from scrapy.settings import Settings
 
+from outsourcing_spiders.commands._preparation import store_nothing
+from outsourcing_spiders.extensions.alarms import Alarms
 from outsourcing_spiders.extensions.metrics import Metrics
 from outsourcing_spiders.spiders.freelancer import FreelancerSpider
 from outsourcing_spiders.storage.engine import Database
@@ -275,3 +278,15 @@ def test_nothing_of_prometheus_is_imported_where_it_is_off() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
+
+
+def test_commands_that_only_look_have_neither_metrics_nor_alarms() -> None:
+    settings = Settings()
+    settings.setdict({"METRICS_PORT": "9410", "SPIDERMON_ENABLED": True}, priority="project")
+    store_nothing(settings)
+    for extension in (Metrics, Alarms):
+        with pytest.raises(NotConfigured, match=r"^$"):
+            extension.from_crawler(Crawler(FreelancerSpider, settings))
+    # Unless they are asked for there and then, as a crawl that stores nothing may ask for them, too.
+    settings.set("METRICS_PORT", "9410", priority="cmdline")
+    assert isinstance(Metrics.from_crawler(Crawler(FreelancerSpider, settings)), Metrics)
