@@ -45,7 +45,7 @@ _AFTER = {Role.LOWER_AFTER: Role.LOWER, Role.UPPER_AFTER: Role.UPPER}
 def parse_budget(
     text: str | None,
     *,
-    currency: str | None = None,
+    currency: object = None,
     period: Period | None = None,
     decimal_mark: DecimalMark | None = None,
 ) -> Budget | None:
@@ -60,7 +60,7 @@ def parse_budget(
     """
     if not isinstance(text, str) or len(text) > _LONGEST_TEXT or not text or text.isspace():
         return None
-    found = _read(text, currency, period, decimal_mark)
+    found = _read(text, currency_code(currency), period, decimal_mark)
     if found is None:
         return None
     (minimum, maximum), code, per = found
@@ -71,7 +71,7 @@ def budget_of(
     minimum: object,
     maximum: object,
     *,
-    currency: str | None,
+    currency: object,
     period: Period | None = None,
     unit: int = 1,
     text: str | None = None,
@@ -84,7 +84,7 @@ def budget_of(
     return Budget(
         minimum=lower * unit if lower else None,
         maximum=upper * unit if upper else None,
-        currency=None if currency is None else currency_code(currency),
+        currency=currency_code(currency),
         period=period,
         text=text,
     )
@@ -133,9 +133,8 @@ def _read(
 
 def _currency(codes: frozenset[str] | None, declared: str | None) -> str | None:
     """Return the currency of which the text says that it is one of `codes`."""
-    code = None if declared is None else currency_code(declared)
-    if codes is None or code in codes:
-        return code
+    if codes is None or declared in codes:
+        return declared
     return next(iter(codes)) if len(codes) == 1 else None
 
 

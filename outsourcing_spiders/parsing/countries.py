@@ -65,14 +65,18 @@ USA URY UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM YEM MYT ZAF ZMB ZWE
 """
 
 
-@lru_cache(maxsize=1024)
-def country_code(text: str | None) -> str | None:
+def country_code(text: object) -> str | None:
     """Return the ISO 3166-1 alpha-2 code of a country given by its English name, or by a code of two or three letters.
 
     Three letters are a code in capitals only: "and" and "can" are words. ``None`` for anything else: no country is
     guessed from a place or a language.
     """
-    name = (text or "").strip()
+    return _code(text) if isinstance(text, str) else None
+
+
+@lru_cache(maxsize=1024)
+def _code(text: str) -> str | None:
+    name = text.strip()
     if len(name) == 2 and name.upper() in _CODES:
         return name.upper()
     return _BY_ALPHA_3.get(name) or _BY_NAME.get(_plain(name))

@@ -21,13 +21,14 @@ _IN_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 
 
 def at(row: Mapping[str, Any] | None, *keys: str) -> Any:
-    """Return what `keys` lead to, one inside another; ``None`` where one of them is missing, or null.
+    """Return what `keys` lead to, one inside another; ``None`` where one of them is missing, or nothing is on the way.
 
-    Raises `AttributeError` where something on the way is no object.
+    Nothing is null or empty, ``[]`` too: programs in PHP write an object without members so. Raises `AttributeError`
+    where something else on the way is no object.
     """
     value: Any = row
     for key in keys:
-        if value is None:
+        if not value:
             return None
         value = value.get(key)
     return value

@@ -49,9 +49,13 @@ def _decimal(value: int | float | str) -> Decimal | None:
     return number if number.is_finite() and -_EXPONENT < number.adjusted() < _EXPONENT else None
 
 
+def currency_code(text: object) -> str | None:
+    """Return the ISO 4217 code that `text` is, in upper case; ``None`` when it is no such code, or no text."""
+    return _code(text) if isinstance(text, str) else None
+
+
 @lru_cache(maxsize=1024)
-def currency_code(text: str) -> str | None:
-    """Return the ISO 4217 code that `text` is, in upper case; ``None`` when it is no such code."""
+def _code(text: str) -> str | None:
     code = text.strip().upper()
     return code if code in _codes() else None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import ClassVar
 
 from scrapy.http import Response, TextResponse
 
 from outsourcing_spiders.items import Project
-from outsourcing_spiders.parsing.embedded import StateMissing, job_postings
+from outsourcing_spiders.parsing.embedded import StateMissing, StateUnreadable, job_postings
 from outsourcing_spiders.parsing.fields import html_to_text, parse_budget, text_or_markup
 from outsourcing_spiders.parsing.text import clean_paragraphs
 from outsourcing_spiders.platforms.details import DetailPagesSpider
@@ -25,7 +26,7 @@ class JobPostingSpider(DetailPagesSpider):
     posting_page: ClassVar[str | None] = None
     """CSS of what every page of a project has, where not all of them hold a posting."""
     shown_text: ClassVar[str | None] = None
-    """CSS of the text on the page, which is read where there is no posting; it may be cut for visitors."""
+    """CSS of the text on the page, which is read where no posting has one; it may be cut for visitors."""
     after_shown_text: ClassVar[str] = ""
     """What stands after a text that was cut, such as the name of a button."""
     members_only: ClassVar[tuple[str, tuple[str, ...]] | None] = None
@@ -41,13 +42,28 @@ class JobPostingSpider(DetailPagesSpider):
         """Return the item with what the page says; raises `ValueError` when it is not of the known shape."""
         if not isinstance(response, TextResponse) or (self.posting_page and not response.css(self.posting_page)):
             raise ValueError("no project on the page")
+        return self.with_posting(item, self.posting_of(item, response), response)
+
+    def posting_of(self, item: Project, response: TextResponse) -> Row:
+        """Return the project's posting; an empty one where the page has none, or one that is not needed for the text.
+
+        The only one on the page is the project's; of several, such as those of similar projects, the one with its
+        number, else with its title. Raises `ValueError` where the postings cannot be read, and no text is shown.
+        """
         try:
-            posting = job_postings(response.selector)[0]
+            postings = job_postings(response.selector)
         except StateMissing:
-            if self.shown_text is not None:
-                return self.as_shown(item, response, self.shown_text)
-            posting = {}
-        return self.with_posting(item, posting, response)
+            return {}
+        except StateUnreadable:
+            # What clients type is not always escaped in a script, such as that of a 24" monitor.
+            if not self.shown(response):
+                raise
+            return {}
+        if len(postings) == 1:
+            return postings[0]
+        with_number = (posting for posting in postings if number_of(posting) == item.external_id)
+        with_title = (posting for posting in postings if title_of(posting) == " ".join(item.title.split()))
+        return next(chain(with_number, with_title), {})
 
     def locked_parts(self, response: TextResponse) -> tuple[str, ...]:
         """Return the names of what the page says that only members see; what a script writes is no part of that."""
@@ -58,13 +74,20 @@ class JobPostingSpider(DetailPagesSpider):
         return parts if shown else ()
 
     def with_posting(self, item: Project, posting: Row, response: TextResponse) -> Project:
-        """Return the item with what the posting says."""
-        locked, text = self.locked_parts(response), posting.get("description")
-        if text is None and "description" not in locked:
-            raise ValueError("no JobPosting with a description on the page")
-        item.description = clean_paragraphs(text_or_markup(text or "")) or None
-        # Whatever members see beyond it, a visitor sees no more.
-        item.description_complete = True
+        """Return the item with what the posting says, or the page in its place."""
+        locked = self.locked_parts(response)
+        if text := text_in(posting):
+            # Whatever members see beyond it, a visitor sees no more.
+            item.description, item.description_complete = text, True
+        elif "description" in locked:
+            item.description, item.description_complete = None, True
+        elif shown := self.shown(response):
+            item.description, item.description_complete = shown, not shown.endswith("…")
+        elif shown is not None and not item.description:
+            # The place for a text is empty, and nothing tells of one.
+            item.description_complete = True
+        else:
+            raise ValueError("neither a JobPosting of the project with a description nor its text on the page")
         if locked:
             item.extra["login_only"] = [part for part in locked if not getattr(item, part, None)]
         if posting.get("jobLocationType") == "TELECOMMUTE":
@@ -82,8 +105,25 @@ class JobPostingSpider(DetailPagesSpider):
             item.posted_text = told["posted_text"]
         return item
 
-    def as_shown(self, item: Project, response: TextResponse, css: str) -> Project:
-        """Return the item with the text that the page shows."""
-        shown = html_to_text(response.css(css)[0]).removesuffix(self.after_shown_text).rstrip()
-        item.description, item.description_complete = shown or None, not shown.endswith("…")
-        return item
+    def shown(self, response: TextResponse) -> str | None:
+        """Return the text that the page shows; ``None`` where it has no place for one."""
+        places = response.css(self.shown_text) if self.shown_text is not None else ()
+        return html_to_text(places[0]).removesuffix(self.after_shown_text).rstrip() if places else None
+
+
+def text_in(posting: Row) -> str:
+    """Return the description in a posting; nothing where it is missing, blank or no text."""
+    told = posting.get("description")
+    return clean_paragraphs(text_or_markup(told)) if isinstance(told, str) else ""
+
+
+def number_of(posting: Row) -> str:
+    """Return the number of the project that a posting is of; nothing where it is not told."""
+    identifier = posting.get("identifier")
+    return str((identifier.get("value") if isinstance(identifier, dict) else identifier) or "")
+
+
+def title_of(posting: Row) -> str | None:
+    """Return the title in a posting, on one line."""
+    title = posting.get("title")
+    return " ".join(text_or_markup(title).split()) if isinstance(title, str) else None

@@ -11,7 +11,7 @@ from scrapy.http import Response
 from outsourcing_spiders.items import Budget, Project
 from outsourcing_spiders.parsing.fields import at, budget_of, decimal_or_none, int_or_none
 from outsourcing_spiders.platforms.graphql import GraphqlSpider, Row
-from outsourcing_spiders.ways_in.upwork_words import client, level, skills, workload
+from outsourcing_spiders.ways_in.upwork_words import client, duration, level, skills, workload
 
 
 class UpworkJobs(GraphqlSpider):
@@ -32,7 +32,8 @@ class UpworkJobs(GraphqlSpider):
         id ciphertext title description createdDateTime publishedDateTime
         amount { rawValue currency displayValue }
         hourlyBudgetMin { rawValue currency displayValue } hourlyBudgetMax { rawValue currency displayValue }
-        durationLabel engagement experienceLevel category subcategory totalApplicants skills { name prettyName }
+        duration durationLabel engagement experienceLevel category subcategory totalApplicants
+        skills { name prettyName }
         client { totalFeedback totalReviews verificationStatus location { country } }
         job {
           contractTerms {
@@ -68,7 +69,9 @@ class UpworkJobs(GraphqlSpider):
             expires_at=self.expires_at(response),
             extra={
                 "experience_level": level(row.get("experienceLevel") or at(terms, "experienceLevel")),
-                "duration": row.get("durationLabel") or at(hourly or fixed, "engagementDuration", "label"),
+                "duration": row.get("durationLabel")
+                or at(hourly or fixed, "engagementDuration", "label")
+                or duration(row.get("duration")),
                 "engagement": workload(row.get("engagement") or at(hourly, "engagementType")),
                 "subcategory": row.get("subcategory") or at(kind, "subCategory", "preferredLabel"),
             },

@@ -1,4 +1,4 @@
-"""What Upwork's ways in tell in words of their own, in the same ones: levels, workloads, skills, clients."""
+"""What Upwork's ways in tell in words of their own, in the same ones: levels, workloads, durations, skills, clients."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ _WORKLOADS = {
     "parttime": "Less than 30 hrs/week",
     "asneeded": "Hours to be determined",
 }
+_DURATIONS = {
+    "WEEK": "Less than 1 week",
+    "MONTH": "Less than 1 month",
+    "QUARTER": "1 to 3 months",
+    "SEMESTER": "3 to 6 months",
+    "ONGOING": "More than 6 months",
+}
 
 
 def level(told: str | None) -> str:
@@ -26,6 +33,11 @@ def workload(told: str | None) -> str | None:
     return _WORKLOADS.get(re.sub(r".*\.|_", "", told or "").lower(), told)
 
 
+def duration(told: str | None) -> str | None:
+    """Return the label that the API has for its ``ONGOING``, which now and then comes without it."""
+    return _DURATIONS.get(told or "", told)
+
+
 def skills(told: list[Any] | None) -> list[str]:
     """Return the names of skills as they are shown, without those that have none."""
     return [name for skill in told or () if (name := at(skill, "prettyName") or at(skill, "name"))]
@@ -33,7 +45,7 @@ def skills(told: list[Any] | None) -> list[str]:
 
 def client(told: dict[str, Any] | None) -> Client | None:
     """Return what is told of a client, by the API or by a page; nobody rated is a rating of 0."""
-    if told is None:
+    if not told:
         return None
     return Client(
         country=country_code(at(told, "location", "country")),

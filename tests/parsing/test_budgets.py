@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from outsourcing_spiders.items import Budget
 from outsourcing_spiders.parsing.budgets import budget_of, parse_budget
 from outsourcing_spiders.parsing.money import currency_code
 
@@ -360,6 +361,12 @@ def test_numbers_in_fields(minimum: object, maximum: object, unit: int, bounds: 
 def test_fields_without_a_currency_have_none() -> None:
     assert budget_of(1, 2, currency=None).currency is None
     assert budget_of(1, 2, currency="$").currency is None
+
+
+@pytest.mark.parametrize("told", [{}, {"code": "EUR"}, [], ["EUR"], 978, True], ids=repr)
+def test_a_currency_that_is_no_text_costs_itself_alone(told: object) -> None:
+    assert budget_of(1, 2, currency=told) == Budget(minimum=Decimal(1), maximum=Decimal(2))
+    assert parse_budget("$1 - $2", currency=told) == Budget(minimum=Decimal(1), maximum=Decimal(2), text="$1 - $2")
 
 
 VOCABULARY = (

@@ -35,6 +35,11 @@ def test_every_country_has_one_code_of_each_length() -> None:
     assert sum(long[0] != short[0] for long, short in _BY_ALPHA_3.items()) < 12
 
 
+@pytest.mark.parametrize("told", [{}, {"name": "GB"}, [], ["GB"], 44, 0.5, True, False, b"GB"], ids=repr)
+def test_what_is_no_text_is_no_country(told: object) -> None:
+    assert country_code(told) is None
+
+
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(text=st.text() | st.text("abcdefghijklmnopqrstuvwxyz .-&\u2019", max_size=12) | st.sampled_from(sorted(_CODES)))
 def test_any_text_is_a_country_or_none(text: str) -> None:

@@ -32,7 +32,15 @@ def test_there_is_nothing_inside_of_nothing() -> None:
     assert at(None, "client") is None
 
 
-@pytest.mark.parametrize("keys", [("list", "first"), ("client", "rating", "stars")])
+@pytest.mark.parametrize("empty", [[], {}, None, "", False], ids=repr)
+def test_there_is_nothing_inside_of_what_is_empty(empty: object) -> None:
+    assert at({"client": empty}, "client", "country") is None
+    assert at({"client": {"place": empty}}, "client", "place", "country") is None
+    # What is empty itself is found.
+    assert at({"client": empty}, "client") == empty
+
+
+@pytest.mark.parametrize("keys", [("list", "first"), ("client", "place", "country", "code")])
 def test_something_else_than_an_object_on_the_way_is_an_error(keys: tuple[str, ...]) -> None:
     with pytest.raises(AttributeError):
         at(ROW, *keys)

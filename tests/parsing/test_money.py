@@ -157,3 +157,8 @@ def test_currencies_are_codes(text: str, code: str | None) -> None:
 @given(text=st.text() | st.text("abcdefghijklmnopqrstuvwxyz€$ ", max_size=4))
 def test_a_currency_is_never_guessed(text: str) -> None:
     assert currency_code(text) in (None, text.strip().upper())
+
+
+@pytest.mark.parametrize("told", [None, {}, {"code": "EUR"}, [], ["EUR"], 978, 0.5, True, False, b"EUR"], ids=repr)
+def test_what_is_no_text_is_no_currency(told: object) -> None:
+    assert currency_code(told) is None

@@ -51,10 +51,16 @@ def listed(**fields: Any) -> Project:
                    **{"description": "One…", "description_complete": False} | fields)  # fmt: skip
 
 
-def read(posting: dict[str, Any] | None, body: str = "", spider: type[Postings] = Postings, **fields: Any) -> Project:
-    script = "" if posting is None else f'<script type="application/ld+json">{json.dumps(posting)}</script>'
+def read(
+    posting: dict[str, Any] | list[Any] | None, body: str = "", spider: type[Postings] = Postings, **fields: Any
+) -> Project:
+    script = "" if posting is None else as_script(json.dumps(posting))
     page = HtmlResponse("https://www.example.com/1", body=f"<html>{script}{body}</html>".encode(), encoding="utf-8")
     return spider().detail(listed(**fields), page)
+
+
+def as_script(data: str) -> str:
+    return f'<script type="application/ld+json">{data}</script>'
 
 
 LOCK = "<main><p>Log in to see what there is to do</p></main>"
@@ -146,6 +152,61 @@ def test_without_a_posting_the_page_is_read() -> None:
     assert (item.description, item.description_complete) == ("One\ntwo", True)
     item = read(None, "<pre>One\ntwo…</pre>", ShownElse)
     assert (item.description, item.description_complete) == ("One\ntwo…", False)
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "<p>&nbsp;</p>", None, 5, {"text": "One"}], ids=repr)
+def test_a_posting_with_a_blank_text_has_none(text: Any) -> None:
+    posting = TEXT | {"description": text, "jobLocationType": "TELECOMMUTE"}
+    item = read(posting, "<pre>All of\nit</pre>", ShownElse)
+    assert (item.description, item.description_complete, item.work_mode) == ("All of\nit", True, "remote")
+    item = read(posting, "<pre>Cut her…</pre>", ShownElse)
+    assert (item.description, item.description_complete) == ("Cut her…", False)
+    for body in ("", "<pre> </pre>"):
+        with pytest.raises(ValueError, match="nor its text"):
+            read(posting, body, ShownElse)
+    with pytest.raises(ValueError, match="nor its text"):
+        read(posting)
+
+
+@pytest.mark.parametrize("posting", [None, TEXT | {"description": ""}])
+def test_a_project_without_a_text_has_none_on_its_page_either(posting: dict[str, Any] | None) -> None:
+    item = read(posting, "<pre> <a>Show more</a></pre>", ShownElse, description=None)
+    assert (item.description, item.description_complete) == (None, True)
+
+
+def test_of_several_postings_the_projects_own_is_read() -> None:
+    others = [{"@type": "JobPosting", "title": f"Similar {number}", "description": "Not this"} for number in (2, 3)]
+    for own in (
+        {"identifier": {"@type": "PropertyValue", "name": "C", "value": "1"}},
+        {"Identifier": {"Value": 1}, "title": "Renamed"},
+        {"identifier": "1"},
+        {"title": "T"},
+        {"title": " T\n", "identifier": {"name": "of the client's own", "value": "C-7"}},
+    ):
+        found = read([others[0], TEXT | own, others[1]])
+        assert found.description == "One\n\nTwo & three", own
+    # The number tells more than the title, which two projects may share.
+    namesake = {"@type": "JobPosting", "title": "T", "identifier": {"value": "2"}, "description": "Not this"}
+    assert read([namesake, TEXT | {"identifier": {"value": "1"}}]).description == "One\n\nTwo & three"
+    # One alone is taken as it is: titles are edited, and numbers may be the client's.
+    assert read(TEXT | {"title": "Renamed", "identifier": {"value": "C-7"}}).description == "One\n\nTwo & three"
+
+
+@pytest.mark.parametrize("telling", [{}, {"identifier": {}}, {"identifier": ["1"], "title": ["T"]}, {"title": None}])
+def test_postings_of_other_projects_are_none_of_this_one(telling: dict[str, Any]) -> None:
+    others = [TEXT | {"title": "Similar", "identifier": {"value": "2"}}, TEXT | telling]
+    assert read(others, "<pre>Its own</pre>", ShownElse).description == "Its own"
+    with pytest.raises(ValueError, match="neither a JobPosting of the project"):
+        read(others)
+
+
+def test_a_posting_that_cannot_be_read_costs_no_text_that_is_shown() -> None:
+    broken = as_script('{"@type": "JobPosting", "description": "For a 24" monitor"}')
+    item = read(None, f'{broken}<pre>For a 24" monitor</pre>', ShownElse)
+    assert (item.description, item.description_complete) == ('For a 24" monitor', True)
+    for body, spider in ((broken, ShownElse), (f"{broken}<pre></pre>", ShownElse), (broken + LOCK, ForMembers)):
+        with pytest.raises(ValueError, match="not readable"):
+            read(None, body, spider, description=None)
 
 
 @pytest.mark.parametrize("posting", [None, {"@type": "JobPosting"}, TEXT | {"description": None}])

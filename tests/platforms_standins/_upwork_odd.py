@@ -63,7 +63,7 @@ ODD: dict[str, Bend] = {
     "not_published": _set(published=None),
     "not_dated": _set(dated=False),
     "renewed": _renewed,
-    "no_duration": _hourly(10, 20, labelled=False),
+    "no_duration": _set(duration=None),
     "duration_without_label": _set(duration="ONGOING", labelled=False),
     "no_workload": _hourly(12, 24),
     "no_skills": _set(skills=[]),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from parsel import Selector
-from platforms_standins._upwork_jobs import COUNTRIES
+from platforms_standins._upwork_jobs import COUNTRIES, DURATIONS
 
 from outsourcing_spiders.parsing import javascript
 from outsourcing_spiders.parsing.dates import parse_time
@@ -50,7 +50,7 @@ def read_node(node: JSON) -> JSON:
         "category": node["category"],
         "extra": {
             "experience_level": node["experienceLevel"].lower(),
-            "duration": node["durationLabel"],
+            "duration": node["durationLabel"] or (DURATIONS[node["duration"]][0] if node["duration"] else None),
             "engagement": node["engagement"],
             "subcategory": node["subcategory"],
         },

@@ -161,7 +161,8 @@ def from_api(job: Job) -> JSON:
         client=None if "client" in job.lacking else _client(job, job.reviews),
         extra={
             "experience_level": job.level.lower(),
-            "duration": _label(job),
+            # The API names it where it has no label for it.
+            "duration": DURATIONS[job.duration][0] if job.duration else None,
             "engagement": WORKLOADS[job.workload][0] if job.workload else None,
             "subcategory": job.subcategory,
         },

@@ -257,6 +257,23 @@ def test_without_posting_data_the_page_itself_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    "script",
+    [
+        '{"@type":"JobPosting","description":""}',
+        '{"@type":"JobPosting","description":null}',
+        '{"@type":"JobPosting","description":"For a 24" monitor."}',
+        '[{"@type":"JobPosting","title":"Similar","description":"x"},{"@type":"JobPosting","description":"y"}]',
+    ],
+)
+def test_posting_data_without_the_text_cost_no_text_that_the_page_shows(script: str) -> None:
+    spider, listed = make_spider(), bare(description="For a 24…", description_complete=False)
+    shown = "<pre class='jobDetails__description'>For a 24\" monitor.</pre>"
+    (item,) = spider.parse_detail(answered(page(script, shown)), listed)
+    assert (item.description, item.description_complete) == ('For a 24" monitor.', True)
+    assert spider.crawler.stats.get_value("spider_exceptions/count") is None
+
+
+@pytest.mark.parametrize(
     "body",
     [
         page(),

@@ -137,6 +137,14 @@ def test_a_bare_record_is_enough() -> None:
     assert (item.budget.minimum, item.budget.currency, item.budget.period) == (None, None, None)
 
 
+def test_an_empty_part_of_a_record_costs_itself_alone() -> None:
+    # PHP writes an empty object so.
+    parts = ("client", "category", "sub_category", "etiquettes", "budget")
+    (item,) = make_spider().parse(answered(page_with([record(**{part: [] for part in parts})])))
+    (bare,) = make_spider().parse(answered(page_with([record()])))
+    assert item == bare
+
+
 @pytest.mark.parametrize("url", [None, ""])
 def test_a_record_without_an_address_costs_itself(url: str | None) -> None:
     spider = make_spider()

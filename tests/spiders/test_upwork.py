@@ -313,7 +313,7 @@ def test_the_query_is_one_of_the_documented_schema() -> None:
 @pytest.mark.parametrize("hourly", [True, False])
 def test_what_is_null_in_a_row_is_taken_from_its_job(hourly: bool) -> None:
     job = next(job for job in (JobMaker(1).make(serial, 1.7e9) for serial in range(99)) if job.hourly is hourly)
-    bare = dict.fromkeys(("experienceLevel", "durationLabel", "engagement", "category", "subcategory"))
+    bare = dict.fromkeys(("experienceLevel", "duration", "durationLabel", "engagement", "category", "subcategory"))
     root = {SEARCH_FIELD: connection(edges=[{"node": node(job) | bare}])["data"][SEARCH_FIELD]}
     (item,) = parse(make_spider(ACCOUNT), answered(answer(UpworkApi.document, {}, None, root)))
     told = from_api(job)
@@ -382,7 +382,7 @@ def test_captured_answers_are_read() -> None:
     assert odd.posted_at == datetime(2026, 8, 25, 9, tzinfo=UTC)
     assert odd.client is not None
     assert odd.client.country == "DE"
-    assert odd.extra == {"engagement": "30+ hrs/week"}
+    assert odd.extra == {"duration": "More than 6 months", "engagement": "30+ hrs/week"}
 
 
 def api_row(**fields: Any) -> JSON:
@@ -431,6 +431,30 @@ def test_what_the_api_hides_is_unknown() -> None:
     row = api_row(ciphertext=None, job=bids, skills=[{"name": "python", "prettyName": None}, {"name": None}, None])
     item = make_spider(ACCOUNT).item(row, answered(b""))
     assert (item.url, item.bid_average, item.skills) == ("https://www.upwork.com/jobs/~027", None, ["python"])
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "told"),
+    [
+        ("WEEK", None, "Less than 1 week"),
+        ("QUARTER", None, "1 to 3 months"),
+        ("ONGOING", None, "More than 6 months"),
+        ("ONGOING", "As long as it takes", "As long as it takes"),
+        ("DECADE", None, "DECADE"),
+        (None, None, None),
+    ],
+)
+def test_a_duration_without_its_label_is_told_in_the_labels_words(name: Any, label: Any, told: str | None) -> None:
+    for other in ({}, {"job": {"contractTerms": {"hourlyContractTerms": {"engagementDuration": None}}}}):
+        row = api_row(duration=name, durationLabel=label, **other)
+        assert make_spider(ACCOUNT).item(row, answered(b"")).extra.get("duration") == told
+
+
+@pytest.mark.parametrize("empty", [[], {}, None], ids=repr)
+def test_an_empty_part_of_a_job_costs_itself_alone(empty: Any) -> None:
+    parts = ("job", "client", "amount", "hourlyBudgetMin", "hourlyBudgetMax", "skills")
+    item = make_spider(ACCOUNT).item(api_row(**dict.fromkeys(parts, empty)), answered(b""))
+    assert (item.title, item.client, item.skills, item.budget) == ("T", None, [], Budget())
 
 
 def connection(**other: Any) -> JSON:
