@@ -1,6 +1,7 @@
 """``scrapy check``: read the fixtures of spiders again, and run the contracts in their docstrings.
 
-Exit codes: 0; 1 when a fixture gives something else than is saved, or a contract fails; 2 for a wrong command line.
+Exit codes: 0; 1 when a fixture gives something else than is saved, when none of a spider's has an item, when a contract
+fails, or when nothing was checked of all spiders, or of one that is named; 2 for a wrong command line.
 Nothing is asked of a platform, but for docstring contracts with ``@url``, as Scrapy's are.
 """
 
@@ -91,7 +92,12 @@ class Command(check.Command):
         result = check.TextTestResult(runner.stream, runner.descriptions, runner.verbosity)
         began = time.monotonic()
         failed = [self._not_imported(name, why, result) for name, why in sorted(broken.items())]
-        failed += [self._fixtures_of(spidercls, result, opts) for spidercls in spiders]
+        unchecked = []
+        for spidercls in spiders:
+            before = result.testsRun
+            failed.append(self._fixtures_of(spidercls, result, opts))
+            if result.testsRun == before and not contracts.tested_methods_from_spidercls(spidercls):
+                unchecked.append(spidercls.name)
         failed += [] if args else self._without_spider(result)
         self._run_contracts(spiders, contracts, result, opts)
         result.printErrors()
@@ -99,6 +105,10 @@ class Command(check.Command):
         result.failures += [found for each in failed for found in each]
         result.printSummary(began, time.monotonic())
         self.exitcode = int(not result.wasSuccessful() or self.crawler_process.bootstrap_failed)
+        # Neither a mistyped folder, nor one without the fixtures, may pass for spiders that are well.
+        if unchecked and (args or len(unchecked) == len(spiders)):
+            sys.stderr.write(f"scrapy check: nothing was checked of {', '.join(unchecked)}\n")
+            self.exitcode = 1
 
     def _contracts(self) -> ContractsManager:
         assert self.settings is not None
@@ -133,6 +143,9 @@ class Command(check.Command):
             if finding.said:
                 lines += [f"  {finding.fixture}", *(f"    {line}" for line in finding.said)]
         sys.stdout.write("\n".join(lines) + "\n")
+        if findings and not any(finding.items for finding in findings):
+            # Answers that end a crawl may all be as saved, and the spider read nothing.
+            failed += self._failed(spidercls.name, "parse", "no saved answer gives an item", result)
         sys.stdout.flush()
         return failed
 
@@ -195,7 +208,7 @@ def _summary(name: str, findings: list[Finding]) -> str:
         return f"{name}: no fixtures; save an answer: scrapy capture {name}"
     items, bad = sum(finding.items for finding in findings), sum(bool(finding.said) for finding in findings)
     told = _plural(len(findings), "fixture") + (f" ({bad} not as saved)" if bad else "")
-    return f"{name}: {told}, {_plural(items, 'item')}{'' if bad else ', ok'}"
+    return f"{name}: {told}, {_plural(items, 'item')}{', ok' if items and not bad else ''}"
 
 
 def _plural(count: int, what: str) -> str:

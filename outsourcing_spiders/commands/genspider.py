@@ -23,14 +23,20 @@ _ABOUT = {
 }
 _NEXT = """
 Next:
-  1. Read the terms and robots.txt of {host}, say in the docstring what they say, and set access.
-     Until then nothing is asked of the platform without PERMITTED_PLATFORMS={name}.
-  2. scrapy capture {name}
-     saves one answer as {page}, and what the spider makes of it.
-  3. Write the hooks; read the page again until all is right, and nothing empty that need not be:
+  1. Terms. Read them and robots.txt of {host}, say in the docstring what they say and when you read them,
+     and set access. Until then nothing is asked of the platform without PERMITTED_PLATFORMS={name}.
+  2. An answer. scrapy capture {name}
+     saves {page}, and what the spider makes of it. Look through it for people;
+     a README.md beside it says which parts of it were seen in real answers.
+  3. The hooks. Write listing_request and item, declare what the platform's words mean and what its listing is
+     narrowed_by; read the answer again until all is right, and nothing empty that need not be:
      scrapy capture {name} {page} --force
-  4. Make a stand-in that speaks the same, tests/platforms_standins/{name}.py, and tests/spiders/test_{name}.py.
-  5. python -m pytest tests/test_all_spiders.py tests/spiders -k {name}
+  4. A stand-in that speaks the same: tests/platforms_standins/{name}.py.
+  5. What holds for every platform. Say how the stand-in is looked at in a class of tests/spiders/_platforms.py, with
+     what it tells as columns of the table in _columns.py, and add one of that class to PLATFORMS.
+     What is the platform's own goes into tests/spiders/test_crawl_{name}.py.
+  6. scrapy check {name}
+     python -m pytest tests/test_all_spiders.py tests/commands/test_check.py tests/spiders -k {name}
 """
 
 

@@ -17,7 +17,7 @@ from outsourcing_spiders.debugging import capture_fixture as fixture
 from outsourcing_spiders.debugging import fixtures
 from outsourcing_spiders.debugging.differences import differences, empty_fields, fell_out
 from outsourcing_spiders.debugging.one_page import OnePage, fetch, file_of, load, reader_named
-from outsourcing_spiders.debugging.reading import Reading, quiet, read
+from outsourcing_spiders.debugging.reading import Reading, make_spider, quiet, read, way_of
 from outsourcing_spiders.extensions.log_redaction import hide
 from outsourcing_spiders.outcomes import WrongArgument
 from outsourcing_spiders.platforms.listing import ListingSpider
@@ -31,9 +31,8 @@ def capture(process: CrawlerProcessBase, name: str, source: str | None, opts: ar
     `opts` are those of ``scrapy capture``. Raises `WrongArgument`, `NothingCame`, `PermissionRequired` and `OSError`.
     """
     wanted = {"arguments": opts.spargs, "place": opts.page, "detail": opts.detail}
-    spidercls = reader_named(process.spider_loader, name, place=opts.page, detail=opts.detail)
-    spidercls(**opts.spargs)
     file = file_of(source)
+    spidercls = reader_named(process, name, file, **wanted)
     folder = Path(opts.folder) if opts.folder else fixtures.folder_of(name)
     files = fixtures.Files(folder, _name_of(opts, file))
     if file is None:
@@ -48,7 +47,7 @@ def capture(process: CrawlerProcessBase, name: str, source: str | None, opts: ar
 def _save(
     spidercls: type[ListingSpider[Any]], settings: Settings, files: fixtures.Files, page: OnePage, *, force: bool
 ) -> str | None:
-    clean = fixture.scrub_body(page.body, page.encoding, settings, spidercls.private_keys)
+    clean = fixture.scrub_body(page.body, page.encoding, settings, way_of(spidercls, page.meta).private_keys)
     # Read from what is saved: the fixture must give the same again.
     meta = fixture.scrubbed(page.meta, settings)
     reading = read(spidercls, settings, meta, clean)
@@ -66,6 +65,7 @@ def _save(
         *_scrubbed(spidercls, page, clean, reading, settings),
         *_reading_lines(reading, before),
         *_lines("note", [page.note] if page.note else []),
+        *_lines("note", _terms(spidercls, settings, meta, clean)),
     ]
     changed = [path for path, text in texts.items() if path.is_file() and not _same(path, text)]
     if changed and not force:
@@ -102,6 +102,12 @@ def _scrubbed(
     if fixture.scrub(text, settings) != text:
         said.append("the items hold what looks personal: the page packs it where it cannot be removed from")
     return _lines("changed", [hide(line) for line in said], apart="\n            ")
+
+
+def _terms(spidercls: type[ListingSpider[Any]], settings: Settings, meta: fixtures.Meta, body: bytes) -> list[str]:
+    """Say until when the platform's terms let the answer be kept, where they do say."""
+    until = make_spider(spidercls, settings, meta).expires_at(fixtures.answer(meta, body))
+    return [f"its terms let copies be kept until {until:%Y-%m-%d %H:%M} UTC: delete it by then"] if until else []
 
 
 def _say(lines: list[str]) -> None:

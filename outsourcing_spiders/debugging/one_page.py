@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from scrapy import Spider
-from scrapy.crawler import Crawler, CrawlerProcessBase
+from scrapy.crawler import CrawlerProcessBase
 from scrapy.http import TextResponse
 from scrapy.settings import BaseSettings
 from scrapy.spiderloader import SpiderLoaderProtocol
@@ -23,7 +23,7 @@ from scrapy.spiderloader import SpiderLoaderProtocol
 from outsourcing_spiders.debugging import capture_fixture as fixture
 from outsourcing_spiders.debugging import fixtures
 from outsourcing_spiders.debugging.capture_request import OneAnswer, Wanted, one_answer
-from outsourcing_spiders.debugging.reading import asked_by, asked_of, make_spider, quiet, request_of
+from outsourcing_spiders.debugging.reading import asked_by, asked_of, make_spider, quiet, request_of, way_of
 from outsourcing_spiders.middlewares.permission import is_on, live_host, missing_permission, permitted_platforms
 from outsourcing_spiders.outcomes import CloseReason, WrongArgument
 from outsourcing_spiders.platforms.details import DetailPagesSpider
@@ -63,17 +63,29 @@ def spider_named(loader: SpiderLoaderProtocol, name: str) -> type[Spider]:
 
 
 def reader_named(
-    loader: SpiderLoaderProtocol, name: str, *, place: str | None, detail: bool
+    process: CrawlerProcessBase,
+    name: str,
+    file: Path | None,
+    *,
+    arguments: dict[str, str],
+    place: str | None,
+    detail: bool,
 ) -> type[ListingSpider[Any]]:
-    """Return the spider of a listing; raises `WrongArgument` for one that does not read what is wanted."""
+    """Return the spider of a listing; raises `WrongArgument` for one that does not read what is wanted.
 
-    spidercls = spider_named(loader, name)
+    Where a platform has more than one way in, that is the one which is taken today, or which a `file` was saved for.
+    """
+
+    spidercls = spider_named(process.spider_loader, name)
     if not issubclass(spidercls, ListingSpider):
         raise WrongArgument(f"{name} reads no listing")
-    if detail and not issubclass(spidercls, DetailPagesSpider):
-        raise WrongArgument(f"{name} reads no pages of single projects (--detail)")
+    way = spidercls.way_in(process.settings) if file is None else way_of(spidercls, _meta_beside(file))
+    if detail and not issubclass(way, DetailPagesSpider):
+        reader = name if way is spidercls else f"{name}'s official API"
+        raise WrongArgument(f"{reader} reads no pages of single projects (--detail)")
     if place is not None and detail:
         raise WrongArgument("--page is one of the listing's, and --detail asks for a project's; give one of them")
+    way(**arguments)
     return spidercls
 
 
@@ -148,11 +160,7 @@ def load(
         raise WrongArgument(f"{file} is what was saved beside a page; read {page}")
     body, told = file.read_bytes(), _date(date)
     suffix = file.suffix if file.suffix in fixtures.SUFFIXES else ".html"
-    try:
-        meta = fixtures.Files(file.parent, file.stem).load_meta()
-    except ValueError as error:
-        raise WrongArgument(str(error)) from None
-    note = ""
+    meta, note = _meta_beside(file), ""
     if meta is None:
         came = told or datetime.fromtimestamp(int(file.stat().st_mtime), UTC)
         note = "" if date else f"relative times count from the file's own, {came:%Y-%m-%d %H:%M} UTC (--date)"
@@ -160,12 +168,14 @@ def load(
         first = spidercls.first_place
         meta = fixtures.Meta(
             read_by="detail" if detail else "parse",
-            address=address or _first_address(settings, spidercls, arguments),
+            address=address or spidercls.home,
             status=200,
             headers={"Content-Type": _TYPES[suffix], "Date": format_datetime(came, usegmt=True)},
             place=asked if asked is not None else msgspec.UNSET if first is None or first == "" else first,
             arguments=arguments or msgspec.UNSET,
         )
+        if address is None:
+            meta.address = _first_address(make_spider(spidercls, settings, meta))
     response = fixtures.answer(meta, body)
     if not isinstance(response, TextResponse):
         raise WrongArgument(f"{file} holds no text")
@@ -209,8 +219,14 @@ def _note_request(settings: BaseSettings, spidercls: type[ListingSpider[Any]], m
             meta.asked = asked
 
 
-def _first_address(settings: BaseSettings, spidercls: type[ListingSpider[Any]], arguments: dict[str, str]) -> str:
-    spider = spidercls.from_crawler(Crawler(spidercls, cast("Any", settings)), **arguments)
+def _meta_beside(file: Path) -> fixtures.Meta | None:
+    try:
+        return fixtures.Files(file.parent, file.stem).load_meta()
+    except ValueError as error:
+        raise WrongArgument(str(error)) from None
+
+
+def _first_address(spider: ListingSpider[Any]) -> str:
     with suppress(Exception):
         # Some need what only a crawl has; the address is no more than where relative links start from.
         return spider.listing_request(spider.first_place).url

@@ -25,16 +25,15 @@ def page_diff(process: CrawlerProcessBase, name: str, source: str | None, opts: 
     `opts` are those of ``scrapy diff``. Raises `WrongArgument`, `NothingCame` and `Outcome`, `StorageError` among them.
     """
     settings = process.settings
-    spidercls = reader_named(process.spider_loader, name, place=opts.page, detail=opts.detail)
-    spidercls(**opts.spargs)
+    wanted = {"arguments": opts.spargs, "place": opts.page, "detail": opts.detail}
     file = file_of(source)
+    spidercls = reader_named(process, name, file, **wanted)
     if opts.detail and source and file is None:
         raise WrongArgument("which project a page is of, the listing tells; leave ADDRESS out, or --detail")
     url, root = str(settings.get("DATABASE_URL") or ""), Path(settings["EMBEDDED_POSTGRES_FOLDER"])
     if not url.strip() and not is_made(root):
         # Nothing has to be asked of the platform for that.
         raise StorageError("nothing is stored yet, so there is nothing to compare with; crawl first")
-    wanted = {"arguments": opts.spargs, "place": opts.page, "detail": opts.detail}
     if file is None:
         page = fetch(process, spidercls, source, **wanted)
     else:

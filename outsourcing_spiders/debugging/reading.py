@@ -108,6 +108,12 @@ def asked_by(request: Request) -> str:
     return f"{request.method} {request.url.partition('?')[0]}"
 
 
+def way_of(spidercls: type[Spider], meta: Meta | None) -> type[Spider]:
+    """Return the class that reads a saved answer, where a platform has more than one."""
+    official: type[Spider] | None = getattr(spidercls, "official_api", None)
+    return official if official and meta and meta.way_in == official.__name__ else spidercls
+
+
 def make_spider(spidercls: type[Spider], settings: BaseSettings, meta: Meta) -> Any:
     """Return the spider that reads an answer, with a crawler that does not run."""
     own = Settings()
@@ -116,7 +122,7 @@ def make_spider(spidercls: type[Spider], settings: BaseSettings, meta: Meta) -> 
     if official := getattr(spidercls, "official_api", None):
         # Which way in is taken depends on the account, and an old answer does not.
         for name in official.needs:
-            own.set(name, "of a fixture" if meta.way_in == official.__name__ else "", priority="cmdline")
+            own.set(name, "of a fixture" if way_of(spidercls, meta) is official else "", priority="cmdline")
     crawler = Crawler(spidercls, own)
     crawler._apply_settings()
     spider = spidercls.from_crawler(crawler, **(meta.arguments or {}))

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +255,16 @@ def test_an_api_of_korea_keeps_no_people(capture: Scrapy, tmp_path: Path, saved:
     assert "  removed   2 e-mail addresses, 1 telephone number, 2 private values" in ended.stdout
     assert saved_items(saved, "page")[0]["description"] == "담당자 연락처\n[e-mail]\n[phone]"
     check_fixture(spider("freemoa"), saved, "page")
+
+
+def test_what_terms_say_of_copies_is_told(capture: Scrapy, tmp_path: Path) -> None:
+    for end in (".json", ".meta.json"):
+        shutil.copy(FIXTURES / "upwork" / f"api{end}", tmp_path)
+    ended = capture("upwork", str(tmp_path / "api.json"))
+    assert ended.returncode == 0, ended.stderr
+    came = parsedate_to_datetime(meta(tmp_path, "api")["headers"]["Date"])
+    until = f"{came + timedelta(hours=24):%Y-%m-%d %H:%M} UTC"
+    assert f"  note      its terms let copies be kept until {until}: delete it by then\n" in ended.stdout
 
 
 def test_a_page_of_another_shape_is_told(capture: Scrapy, tmp_path: Path, saved: Path) -> None:

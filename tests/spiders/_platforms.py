@@ -42,6 +42,8 @@ class Platform:
     """Rows of a page."""
     step: int
     """Rows that a page shows and the one before it did not."""
+    asks_robots = True
+    """Whether robots.txt is asked for; documented APIs are read without."""
     before = 1
     """Requests before the first page of the listing: robots.txt, and what else is needed once."""
     odd = 100
@@ -159,6 +161,7 @@ class Platform:
 class _Freelancer(Platform):
     name, spider, stand_in = "freelancer", FreelancerSpider, FreelancerStandIn
     listing, page, step, before, odd = "/api/projects/0.1/projects/active/", 100, 95, 0, 260
+    asks_robots = False
     ordinary: ClassVar = {"odd_rows": False, "short_pages": False, "contests": 0}
     nameless = ("title_empty", "title_null")
 
@@ -199,6 +202,13 @@ class _Freemoa(Platform):
     shell = "/m4/s41"
     """The page that has the listing asked for."""
     nameless = ("title_null",)
+
+    def whole(self, projects: int, **options: Any) -> Any:
+        # No test is about a deadline that passes meanwhile.
+        return super().whole(projects, frozen=True, **options)
+
+    def plain(self, projects: int, **options: Any) -> Any:
+        return self.whole(projects, **self.ordinary | options)
 
     def _pages(self, site: Any) -> Iterator[int]:
         for seen in site.requests:
@@ -280,7 +290,7 @@ class _Upwork(Platform):
 
 class _UpworkApi(_Upwork):
     name, listing, odd, looks = "upwork-api", _Upwork.query, 170, 2
-    believes_empty = False
+    asks_robots = believes_empty = False
 
     def settings(self, site: Any) -> dict[str, Any]:
         # A token is good once: the crawls of one test share an account.

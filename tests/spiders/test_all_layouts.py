@@ -9,12 +9,10 @@ from _crawls import fetch, runs, stored
 from platforms_standins import _guru_pages, _peopleperhour_pages, _upwork_pages, _wishket_pages, freemoa
 from spiders._platforms import (
     FORMS,
-    FREELANCER,
     FREEMOA,
     GURU,
     PEOPLEPERHOUR,
     SAVED_WISHKET,
-    UPWORK_API,
     UPWORK_PAGES,
     WISHKET,
     Platform,
@@ -66,7 +64,7 @@ async def test_a_layout_is_read_or_named(platform: Platform, layout: str, url: s
 # --- robots.txt ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("platform", [form for form in FORMS if form not in (FREELANCER, UPWORK_API)], ids=repr)
+@pytest.mark.parametrize("platform", [form for form in FORMS if form.asks_robots], ids=repr)
 async def test_robots_txt_is_obeyed(platform: Platform, url: str, tmp_path: Path) -> None:
     async with platform.plain(5) as site:
         for rules, status, reason in (
