@@ -6,9 +6,9 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from json import dumps
+from html.entities import html5
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 SHORTEST = 6
 """Characters of the shortest value that is taken for a secret: a shorter one would stand in every other line."""
@@ -19,17 +19,19 @@ _SECRET_NAME = re.compile(r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|KEY)$", 
 # With which name a secret goes into the header of Basic authentication: CLIENT_ID with CLIENT_SECRET.
 _USERS = ("ID", "USER", "USERNAME", "LOGIN", "KEY")
 _HIDDEN = "[hidden]"
+# How JSON and Python write them, after a backslash.
+_LETTERS = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 
 
 class Secret(NamedTuple):
-    """One spelling of a secret, and the name of the setting that holds it."""
+    """A secret, in plain or in Base64, and the name of the setting that holds it."""
 
     name: str
     value: str
 
 
 def secrets_of(settings: Mapping[str, Any]) -> tuple[Secret, ...]:
-    """Return the secrets among settings in every spelling in which they travel, longest first.
+    """Return the secrets among settings, in plain and in Base64 as they travel, longest first.
 
     Secret are the values of names that end with ``_TOKEN``, ``_SECRET``, ``_PASSWORD``, ``_PASS``, ``_KEY``, in
     settings inside settings, too, and the passwords inside addresses (``DATABASE_URL``, proxies). Values with
@@ -39,7 +41,7 @@ def secrets_of(settings: Mapping[str, Any]) -> tuple[Secret, ...]:
     for name in settings:
         for value in _values(str(name), settings[name], settings):
             if len(value) >= SHORTEST:
-                for spelling in _spellings(value):
+                for spelling in (value, _base64(value)):
                     found.setdefault(spelling, str(name))
     return tuple(Secret(found[spelling], spelling) for spelling in sorted(found, key=lambda text: (-len(text), text)))
 
@@ -47,13 +49,14 @@ def secrets_of(settings: Mapping[str, Any]) -> tuple[Secret, ...]:
 def redact(text: str, secrets: tuple[Secret, ...] = ()) -> str:
     """Return `text` with ``[NAME]`` for each secret, and ``[hidden]`` for what looks like one.
 
-    That is the value of a parameter, a JSON key or a header whose name says so (``access_token=``, ``"password":``,
+    Secrets are found however they are escaped: for addresses, JSON, HTML or Python, in one another, too. What looks
+    like one is the value of a parameter, a JSON key or a header whose name says so (``access_token=``, ``"password":``,
     ``Authorization:``, ``Cookie:``), a bearer token, a password in an address.
     """
-    for value, shown, pattern in _plan(secrets):
+    for part, value, shown in _plan(secrets):
         # Nearly every line holds none: finding that out is all that it costs.
-        if ("%" if "%" in value else value) in text:
-            text = pattern.sub(shown, text) if pattern else text.replace(value, shown)
+        if part in text:
+            text = _pattern(value).sub(shown, text)
     lower = text.lower()
     for words, pattern in _PATTERNS:
         if any(word in lower for word in words):
@@ -152,33 +155,58 @@ def _with_basic(value: str, users: Iterable[str], *, also_as_user: bool = False)
     yield value
     pairs = [f"{user}:{value}" for user in users]
     for pair in [*pairs, f"{value}:"] if also_as_user else pairs:
-        yield b64encode(pair.encode("utf-8", "surrogatepass")).decode().rstrip("=")
+        yield _base64(pair)
 
 
-def _spellings(value: str) -> Iterator[str]:
-    yield value
-    encoded = value.encode("utf-8", "surrogatepass")
-    yield from (quote(encoded), quote(encoded, safe=""), quote_plus(encoded), quote(quote(encoded, safe=""), safe=""))
-    # As Python and JSON show it.
-    yield from (repr(value)[1:-1], repr(encoded)[2:-1], dumps(value)[1:-1])
-    yield b64encode(encoded).decode().rstrip("=")
+def _base64(value: str) -> str:
+    return b64encode(value.encode("utf-8", "surrogatepass")).decode().rstrip("=")
 
 
 @lru_cache(maxsize=8)
-def _plan(secrets: tuple[Secret, ...]) -> list[tuple[str, str, re.Pattern[str] | None]]:
-    return [(secret.value, f"[{secret.name}]", _pattern(secret.value)) for secret in secrets]
+def _plan(secrets: tuple[Secret, ...]) -> list[tuple[str, str, str]]:
+    """Return of each secret the longest part that no escaping changes, its value, and what is shown for it."""
+    return [
+        (max(re.findall("[A-Za-z0-9]*", value), key=len), value, f"[{name}]".replace("\\", r"\\"))
+        for name, value in secrets
+    ]
 
 
-def _pattern(value: str) -> re.Pattern[str] | None:
-    """Return the pattern for a spelling that is not found by its letters alone."""
-    if value.isalpha() and len(value) < 12:
+@lru_cache(maxsize=256)
+def _pattern(value: str) -> re.Pattern[str]:
+    """Return the pattern for a secret of which each character may be escaped; compiled when first needed."""
+    pattern = "".join(map(_escaped, re.findall(r"\\+|[^\\]", value)))
+    if value.isascii() and value.isalpha() and len(value) < 12:
         # A password that is a word, such as "postgres", is hidden as a word only: it stands inside of others.
-        return re.compile(rf"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f][0-9A-Fa-f])){value}(?![^\W_])")
-    if "%" in value:
-        # Some write %2f, others %2F.
-        escaped = re.escape(value)
-        return re.compile(re.sub(r"%[0-9A-Fa-f]{2}", lambda escape: f"(?i:{escape[0]})", escaped))
-    return None
+        pattern = rf"(?:(?<![^\W_])|(?<=%[0-9A-Fa-f][0-9A-Fa-f])){pattern}(?![^\W_])"
+    return re.compile(pattern)
+
+
+def _escaped(part: str) -> str:
+    """Return the pattern for a character, or a run of backslashes, as it is and in the ways in which it is escaped.
+
+    In percent, with a backslash as in JSON and Python, in HTML by number or name; and what was escaped once more.
+    """
+    if part.isascii() and part.isalnum():
+        return part
+    if part.startswith("\\"):
+        # Doubled each time: counted together, for which of them escapes the next nobody can tell.
+        once = r"\\(?:u005c|x5c)?|%(?:25){0,3}5c|&(?:amp;)*(?:#0*92|#x0*5c|bsol);?"
+        return rf"(?i:{once}){{{len(part)},{4 * len(part)}}}"
+    code, encoded = ord(part), part.encode("utf-8", "surrogatepass")
+    units = part.encode("utf-16-be", "surrogatepass").hex(" ", 2).split()
+    ways = [
+        "".join(f"%(?:25){{0,3}}{byte:02x}" for byte in encoded),
+        "".join(rf"\\{{1,4}}x{byte:02x}" for byte in encoded),
+        "".join(rf"\\{{1,4}}u{unit}" for unit in units),
+        rf"\\{{1,4}}(?:x{code:02x}|U{code:08x})",
+        f"&(?:amp;)*#(?:0*{code}|x0*{code:x});?",
+        *(f"&(?:amp;)*{name}" for name, named in html5.items() if named == part and name.endswith(";")),
+    ]
+    if part in _LETTERS:
+        ways.append(rf"\\{{1,4}}{_LETTERS[part]}")
+    if part == " ":
+        ways.append("[+]")
+    return rf"(?:\\{{0,3}}{re.escape(part)}|(?i:{'|'.join(ways)}))"
 
 
 _STRONG = (
@@ -263,18 +291,23 @@ _NATIONAL = re.compile(
 # The value of a JSON key, the whole of it quoted in the same way; keys may be escaped inside of other texts.
 _QUOTE = r"(?:\\{0,3}\"|&quot;|&#34;)"
 _NAME = rf"\s{{0,20}}:\s{{0,20}}(?P<quote>{_QUOTE}))(?!\[name\])(?:(?!(?P=quote))(?:\\[\s\S]|[^\\])){{1,300}}"
+# Two deep: {"address": {"addressCountry": {"name": "KR"}}}. What was read is never read again in another way.
+_OBJECT = r"\{(?:[^{}]|\{[^{}]*+\})*+\}"
 _NAMED = (
     (
-        ("name",),
+        ("name", "hiringorganization"),
         re.compile(
-            rf"((?:public|user|first|last|full|client|company|employer|owner)_?name{_QUOTE}{_NAME}", re.IGNORECASE
+            r"((?:(?:public|user|first|last|full|client|company|employer|owner)_?name|hiringOrganization)"
+            rf"{_QUOTE}{_NAME}",
+            re.IGNORECASE,
         ),
     ),
     (
         # JobPosting of schema.org: who hires, and once more in who gave the number.
         ("hiringorganization", "identifier"),
         re.compile(
-            rf"((?:hiringOrganization|identifier)\"\s{{0,20}}:\s{{0,20}}\{{[^{{}}]{{0,300}}?\"name\"{_NAME}",
+            rf"((?:hiringOrganization|identifier){_QUOTE}\s{{0,20}}:\s{{0,20}}(?:\[\s{{0,20}})?"
+            rf"\{{(?:[^{{}}]|{_OBJECT}){{0,300}}?{_QUOTE}name{_QUOTE}{_NAME}",
             re.IGNORECASE,
         ),
     ),

@@ -17,6 +17,10 @@ _BROKEN_VALUE = re.compile(r"\s*(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|[-+.\deE]
 
 _TAIL = 16 * 1024
 """Bytes in which a page ends, comments and scripts after it included."""
+# In a script or a text, where it ends nothing, other things follow it.
+_AFTER_END = re.compile(rb"\s*>(?:\s|</body\s*>|<!--.*?-->|<(script|style|noscript)\b.*?</\1\s*>)*+", re.DOTALL)
+# Some servers print a word after the end.
+_LAST_WORD = re.compile(rb"(</html\s*>)[^<>]*\Z", re.IGNORECASE)
 _MAY_STAY_OPEN = frozenset(
     ("html", "body", "p", "li", "dt", "dd", "option", "optgroup", "caption", "colgroup", "thead", "tbody", "tfoot",
      "tr", "th", "td", "rb", "rp", "rt", "rtc")
@@ -47,8 +51,12 @@ def json_state(body: bytes) -> JsonState:
 
 
 def has_end(page: bytes) -> bool:
-    """Tell whether a page of HTML ends with the tag that ends one; HTML lets a page leave it out, which few do."""
-    return b"</html" in page[-_TAIL:].replace(b"\0", b"").lower()
+    """Tell whether a page of HTML ends with the tag that ends one; HTML lets a page leave it out, which few do.
+
+    After it come comments and scripts at most: it may stand in a script, too, or in a text that shows HTML.
+    """
+    _, tag, after = page[-_TAIL:].replace(b"\0", b"").lower().rpartition(b"</html")
+    return bool(tag) and _AFTER_END.fullmatch(after) is not None
 
 
 def breaks_off(page: bytes) -> bool:
@@ -58,7 +66,10 @@ def breaks_off(page: bytes) -> bool:
     """
     # Without zeros and byte order marks, a page in UTF-16 shows its tags.
     page = page.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe").rstrip()
-    if not page.endswith(b">") or len(page) > _LARGEST:
+    if len(page) > _LARGEST:
+        return True
+    page = _LAST_WORD.sub(rb"\1", page)
+    if not page.endswith(b">"):
         return True
     # What would come next stands inside of all that is open; in a script or a tag it would be no element.
     root = etree.fromstring(page + b"<what-follows>", etree.HTMLParser(encoding="iso-8859-1", huge_tree=True))

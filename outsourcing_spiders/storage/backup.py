@@ -35,9 +35,10 @@ _DAMAGE = (KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, R
 _COMPRESSION_LEVEL = 3  # of the next ones each costs twice the time for a hundredth of the size
 
 # Copies that must be gone at a time that a platform sets are in no file that outlives it: no row with an `expires_at`,
-# and nothing that hangs on one.
+# and nothing that hangs on one, or says that such rows are stored.
 _LASTING = {
     "rejected_items": "payload->>'expires_at' IS NULL",
+    "page_validators": "NOT EXISTS (SELECT FROM projects p WHERE p.platform = t.spider AND p.expires_at IS NOT NULL)",
     **dict.fromkeys(
         ("project_history", "project_search"),
         "NOT EXISTS (SELECT FROM projects p WHERE p.platform = t.platform AND p.external_id = t.external_id "

@@ -196,6 +196,31 @@ async def test_nothing_is_remembered_of_a_page_whose_projects_are_not_all_stored
     assert all(page["etag"] or page["last_modified"] for page in pages)
 
 
+@pytest.mark.parametrize(
+    "deletion",
+    [
+        "DELETE FROM projects WHERE platform = 'freelancer'",
+        "DELETE FROM projects WHERE external_id = (SELECT max(external_id) FROM projects)",
+        "TRUNCATE projects",
+    ],
+)
+@ONE_SERVER
+async def test_an_unchanged_page_is_read_when_projects_were_deleted(
+    deletion: str, site: ValidatingFreelancer, database_url: str, tmp_path: Path
+) -> None:
+    await visit(site, database_url, tmp_path)
+    await fetch(database_url, deletion)
+    # One that reads less far stores some of them, which proves nothing of the others.
+    await visit(site, database_url, tmp_path, max_pages="1")
+    _, whole, statuses = await read(FREELANCER, site, database_url, tmp_path)
+    assert (whole, set(statuses)) == ("-infinity", {200})
+    assert (await stored(database_url)).keys() == FREELANCER.ids(site)
+    assert await read(FREELANCER, site, database_url, tmp_path) == ("up_to_date", "-infinity", [304])
+    # Those of other platforms have pages of their own.
+    await fetch(database_url, "DELETE FROM projects WHERE platform = 'guru'")
+    assert await read(FREELANCER, site, database_url, tmp_path) == ("up_to_date", "-infinity", [304])
+
+
 @ONE_SERVER
 async def test_another_listing_has_validators_of_its_own(
     site: ValidatingFreelancer, database_url: str, tmp_path: Path

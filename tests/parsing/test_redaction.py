@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from collections.abc import Callable
+from html import escape
 from pprint import pformat
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -100,6 +102,56 @@ def test_no_spelling_of_a_secret_passes(text: str) -> None:
             assert spelling.lower() not in shown.lower()
         assert b64encode(secret.encode()).decode().rstrip("=") not in shown
     assert "[FREELANCER_TOKEN]" in shown or "[DATABASE_URL]" in shown or "[hidden]" in shown
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda character: "\\" + character,
+        lambda character: "\\\\\\" + character,
+        lambda character: f"\\u{ord(character):04x}",
+        lambda character: f"\\\\u{ord(character):04X}",
+        lambda character: f"\\x{ord(character):02x}",
+        lambda character: f"&#{ord(character)};",
+        lambda character: f"&#x{ord(character):X};",
+        lambda character: f"&#x{ord(character):04x};",
+        lambda character: f"&amp;#{ord(character)};",
+        lambda character: {"/": "&sol;", "+": "&plus;", "=": "&equals;", "&": "&amp;"}.get(character, character),
+        lambda character: f"%{ord(character):02x}",
+        quote_plus,
+        lambda character: f"%2525{ord(character):02X}",
+        lambda character: f"%{ord(character):02x}" if character == "/" else f"\\u{ord(character):04x}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("secret", ["aB3/dEf+gHi9/kLmN==", "/+=", "p&ss w/rd", "-" * 40 + "\n/x", "C:\\keys\\\\a/b"])
+def test_a_secret_is_found_however_it_is_escaped(secret: str, write: Callable[[str], str]) -> None:
+    written = "".join(character if character.isalnum() else write(character) for character in secret * 2)
+    assert redact(f'{{"t":"{written}"}}', secrets_of({"X_TOKEN": secret * 2})) == '{"t":"[X_TOKEN]"}'
+
+
+@pytest.mark.parametrize(
+    "secret", ["pässwörd", "пароль", "비밀번호입니다", "a-key-\U0001f511", "\\\\\\\\\\\\", "a\nb\tc\\d\"e'f"]
+)
+def test_a_secret_of_any_characters_is_found(secret: str) -> None:
+    secrets = secrets_of({"X_TOKEN": secret})
+    for written in (
+        secret,
+        repr(secret)[1:-1],
+        ascii(secret)[1:-1],
+        repr(secret.encode())[2:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(json.dumps(secret))[3:-3],
+        quote(secret),
+        escape(secret),
+        escape(escape(secret)),
+    ):
+        assert redact(f"before {written} after", secrets) == "before [X_TOKEN] after", written
+
+
+def test_no_secret_makes_a_hostile_text_take_long() -> None:
+    for secret in ("\\/" * 6, "\\" * 12, "/" * 12, "%" * 12, "& & & & &", "a/b/c/d/e/f"):
+        for run in (secret, "\\", "%25", "&amp;", "\\\\/", "a\\"):
+            assert isinstance(redact(run * (100_000 // len(run)) + "x", secrets_of({"X_TOKEN": f"{secret}y"})), str)
 
 
 def test_a_client_secret_is_hidden_with_its_id() -> None:
@@ -225,6 +277,20 @@ def test_values_inside_of_values_are_redacted() -> None:
             '"hiringOrganization" : {"@type" :"Organization","name" :"[name]"},\n'
             '"Identifier" : {"Name" :"[name]","Value" :"7"}',
         ),
+        ('"hiringOrganization": "Kim Chulsoo", "identifier": "7"', '"hiringOrganization": "[name]", "identifier": "7"'),
+        (
+            "&quot;hiringOrganization&quot;:{&quot;@type&quot;:&quot;Person&quot;,&quot;name&quot;:&quot;B&quot;}",
+            "&quot;hiringOrganization&quot;:{&quot;@type&quot;:&quot;Person&quot;,&quot;name&quot;:&quot;[name]&quot;}",
+        ),
+        (r"{\"hiringOrganization\":{\"name\":\"B\"}}", r"{\"hiringOrganization\":{\"name\":\"[name]\"}}"),
+        (
+            '"hiringOrganization":{"logo":{"url":"/x.png"},"address":{"addressCountry":{"name":"KR"}},"name":"B"}',
+            '"hiringOrganization":{"logo":{"url":"/x.png"},"address":{"addressCountry":{"name":"KR"}},"name":"[name]"}',
+        ),
+        (
+            '"identifier": [ {"@type":"PropertyValue","name":"B"}]',
+            '"identifier": [ {"@type":"PropertyValue","name":"[name]"}]',
+        ),
         (
             '<h3 class="identityName"><a @click="x">Zaphod B.</a></h3>',
             '<h3 class="identityName"><a @click="x">[name]</a></h3>',
@@ -252,6 +318,7 @@ def test_personal_data_is_scrubbed(text: str, shown: str) -> None:
         "rgba(255,255,255,.5) M10 20L30 40",
         '"name": "Web", "cate_name": "Design", "displayName": "PHP", "username": null, "public_name": ""',
         '"identifier": {"value": 5}, "hiringOrganization": null',
+        '"identifier": {"value": 5}, "hiringOrganization": {"logo": {}}, "occupation": {"name": "Web"}',
         '<p class="username"></p><p>Text</p><input name="username" value=""><label>Your name</label>',
     ],
 )
@@ -301,6 +368,10 @@ def test_what_a_platform_says_of_people_is_scrubbed_by_its_key(text: str, shown:
         'public_name":"',
         '"username":"a\\',
         'hiringOrganization":{',
+        'hiringOrganization":{{',
+        'hiringOrganization":{{}',
+        'hiringOrganization":{{{}',
+        'hiringOrganization":{{"identifier":{}}',
         'class="username"><a>',
     ],
 )

@@ -24,6 +24,11 @@ WHOLE = [
     "<!DOCTYPE html><html><body><b>One<i>Two</b>Three</i></p></div>",
     "<HTML><BODY><DIV>One</DIV>",
     "<!DOCTYPE html><dl><dt>One<dd>Two</dl><select><option>One<option>Two</select>",
+    # Elements and words after the end, whatever stood open before it; two pages in one.
+    "<!DOCTYPE html><html><body><div>One</body></html><img src=a><div></div>",
+    "<!DOCTYPE html><html><body><div>One</body></HTML>\n3 ms",
+    "<!DOCTYPE html><html><body><div>One</html><!-- as </html> says -->",
+    "<!DOCTYPE html><html><body>One</body></html><html><body>Two</body>",
 ]
 CUT = [
     "<!DOCTYPE html><html><head><title>Jobs</title><script src=a></script>",
@@ -37,6 +42,17 @@ CUT = [
     "<!DOCTYPE html><html><body><textarea><p>One</p>",
     "<!DOCTYPE html><html><body>" + "<div>" * 5000 + ">",
 ]
+# The tag that ends a page stands in them, and does not end them.
+QUOTING = [
+    '<!DOCTYPE html><html><body><script>var t="<html></html>";</script><div><ul><li>One',
+    '<!DOCTYPE html><html><body><script>var t="<html></html>";</script><div><ul><li>One</li>',
+    '<!DOCTYPE html><html><body><script>var t="<html></html> and wor',
+    '<!DOCTYPE html><html><body><script>{"text":"end with </HTML>","id":7},',
+    '<!DOCTYPE html><html><body><div><iframe srcdoc="<html>ad</html>"></iframe>',
+    "<!DOCTYPE html><html><body><textarea><p>One</p></html><p>Two</p>",
+    "<!DOCTYPE html><html><body>One</body></html><html><body><ul><li>Two</li>",
+    "<!DOCTYPE html><html><body>One</body></html><script>let a = '<p>One</p>",
+]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -49,6 +65,14 @@ def test_end_tags_may_be_left_out(encoding: str) -> None:
 def test_what_must_be_closed_and_is_not_was_cut(encoding: str) -> None:
     for page in CUT:
         assert breaks_off(page.encode(encoding)), page
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_page_that_quotes_its_end_tag_does_not_end_with_it(encoding: str) -> None:
+    for page in QUOTING:
+        body = page.encode(encoding)
+        assert not has_end(body), page
+        assert breaks_off(body), page
 
 
 def test_comments_and_scripts_may_follow_the_end() -> None:

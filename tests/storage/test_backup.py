@@ -169,6 +169,10 @@ async def test_what_must_be_deleted_in_time_is_left_out(database: UncheckedDatab
             "(spider, listing, reader, subject, kind, finding, since, since_run_id, page_id) "
             "SELECT 'a', '{}', 'A', url, 'k', 'f', now(), 1, id FROM kept_pages"
         )
+        for spider in ("alpha", "lasting"):
+            await connection.exec_driver_sql(
+                f"INSERT INTO page_validators VALUES ('{spider}', '{{}}', 'u', 'etag', NULL, now())"
+            )
     archive, manifest = await taken(database)
     rows = {table.name: table.rows for table in manifest.tables}
     names = ("projects", "project_history", "project_search", "rejected_items", "kept_pages", "platform_health")
@@ -177,6 +181,8 @@ async def test_what_must_be_deleted_in_time_is_left_out(database: UncheckedDatab
     await restore(empty, archive)
     shown = "SELECT subject, url FROM platform_health LEFT JOIN kept_pages k ON k.id = page_id ORDER BY subject"
     assert await ask(empty.engine, shown) == [("expires", None), ("lasts", "lasts")]
+    # "Not modified" would hide the projects that did not come back.
+    assert await ask(empty.engine, "SELECT spider FROM page_validators") == [("lasting",)]
 
 
 async def test_it_is_of_one_moment(database: UncheckedDatabase, empty: UncheckedDatabase) -> None:
