@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any, ClassVar
+
+import outsourcing_spiders
+
+_PACKAGE = Path(outsourcing_spiders.__path__[0])
+_SPIDERS = ("spiders", "ways_in")
 
 
 class CloseReason(StrEnum):
@@ -122,6 +129,14 @@ class DatabaseUnreachable(StorageError):
     """The database does not answer, or not to us. Check DATABASE_URL and the server."""
 
     reason = CloseReason.DATABASE_UNREACHABLE
+
+
+def told(error: BaseException) -> str:
+    """Say what was raised, and where in the project: in a spider, if it was there."""
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = [frame for frame in extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
+    own = [frame for frame in frames if Path(frame.filename).parent.name in _SPIDERS] or frames
+    return f"{said} ({Path(own[-1].filename).name}, line {own[-1].lineno}, {own[-1].name})" if own else said
 
 
 _ADVICE = {

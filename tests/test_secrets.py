@@ -73,15 +73,18 @@ def protected() -> Iterator[str]:
         sys.excepthook, threading.excepthook, sys.unraisablehook = before[1:]
 
 
-def test_without_a_secret_nothing_changes() -> None:
+def test_without_a_secret_only_what_commands_terminals_is_spelt_out(caplog: pytest.LogCaptureFixture) -> None:
     known, log_redaction._secrets = log_redaction._secrets, ()
-    factory = logging.getLogRecordFactory()
+    factory, hook = logging.getLogRecordFactory(), sys.excepthook
     try:
         protect(Settings({"FREELANCER_TOKEN": "", "DATABASE_URL": "postgresql://me@db/projects"}))
-        assert logging.getLogRecordFactory() is factory
+        assert sys.excepthook is hook
         assert hide("token=abc") == "token=abc"
+        logging.getLogger("test_secrets").warning("Rejected %s:\n\ttoken=abc", "https://a.b/\x1b]0;x\x07")
+        assert caplog.messages == ["Rejected https://a.b/\\x1b]0;x\\x07:\n\ttoken=abc"]
     finally:
         log_redaction._secrets = known
+        logging.setLogRecordFactory(factory)
 
 
 def test_any_formatter_of_any_handler_shows_no_secret(protected: str) -> None:

@@ -25,6 +25,7 @@ from outsourcing_spiders.administration.database_export import encoder_of, opene
 from outsourcing_spiders.administration.database_pages import described, listed
 from outsourcing_spiders.administration.database_status import rendered
 from outsourcing_spiders.outcomes import DatabaseUnreachable, StorageError
+from outsourcing_spiders.parsing.text import printable
 from outsourcing_spiders.storage.engine import Database, explained
 from outsourcing_spiders.storage.expiry import prune
 from outsourcing_spiders.storage.export import WrongSelection, export
@@ -226,12 +227,12 @@ class _Work:
 
 def _out(sentence: str) -> None:
     with explained_output("standard output"):
-        sys.stdout.write(f"{sentence}\n")
+        sys.stdout.write(printable(f"{sentence}\n"))
         sys.stdout.flush()
 
 
 def _say(sentence: str) -> None:
-    sys.stderr.write(f"scrapy db: {sentence}\n")
+    sys.stderr.write(printable(f"scrapy db: {sentence}\n"))
 
 
 def _to_its_end(command: Coroutine[Any, Any, None]) -> None:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outsourcing_spiders.outcomes import CloseReason
+from outsourcing_spiders.parsing.text import printable
 from outsourcing_spiders.storage.overview_facts import COUNTED_UP_TO, HostBlock, LastRun, Overview, PlatformOverview
 
 _UNLIMITED = 1_000_000
@@ -138,25 +139,47 @@ def in_full(report: Report) -> str:
     table.add_column(overflow="fold")
     for platform in report.platforms:
         for name, told in _facts(platform, report):
-            table.add_row(name, Text(told))
+            table.add_row(name, Text(printable(told)))
     return _printed(console, table, report.notes)
 
 
 def as_list(rows: Sequence[Row]) -> str:
-    """Return a line for each spider; on a terminal what it reads, and what it needs, is wrapped where it has to be."""
+    """Return a line for each spider; on a terminal what it reads, and what it needs, is wrapped where it has to be.
+
+    On a narrow one, all that there is about a spider stands below its name.
+    """
     console = _console()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    # Names of settings are to be copied: they stay whole where there is room for them.
+    # Names of settings are to be copied: they stay whole.
     longest = max((len(word) for row in rows for need in row.needs for word in need.split()), default=0)
     room = console.width - max((len(row.name) for row in rows), default=0) - len("permission") - longest - 6
+    if room < _LEAST_READS:
+        return _printed(console, _stacked(rows), [])
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name in ("Spider", "Access", "Needs", "Reads"):
-        is_narrow, most = name in ("Spider", "Access"), room if name == "Reads" and room >= _LEAST_READS else None
+        is_narrow, most = name in ("Spider", "Access"), room if name == "Reads" else None
         table.add_column(name, no_wrap=is_narrow, overflow="fold", max_width=most)
     for row in rows:
-        access = _access(row.platform, "\n" if console.is_terminal else " ") if row.platform else Text("-")
-        style = _state_style(row.platform) if row.platform else ""
-        table.add_row(row.name, access, Text(", ".join(row.needs) or "-", style), Text(row.reads))
+        table.add_row(row.name, *_cells(row, "\n" if console.is_terminal else " "))
     return _printed(console, table, [])
+
+
+def _stacked(rows: Iterable[Row]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for row in rows:
+        if table.row_count:
+            table.add_row()
+        table.add_row("Spider", row.name)
+        for name, cell in zip(("Access", "Needs", "Reads"), _cells(row, " "), strict=True):
+            table.add_row(name, cell)
+    return table
+
+
+def _cells(row: Row, gap: str) -> tuple[Text, Text, Text]:
+    access = _access(row.platform, gap) if row.platform else Text("-")
+    style = _state_style(row.platform) if row.platform else ""
+    return access, Text(", ".join(row.needs) or "-", style), Text(row.reads)
 
 
 def _console() -> Console:
@@ -277,7 +300,7 @@ def _health(stored: PlatformOverview, gap: str) -> Text:
         since[finding.what] = min(finding.since, since.get(finding.what, finding.since))
     told = [f"{what} since {day:%Y-%m-%d}" for what, day in since.items()]
     more = [f"{len(told) - _FINDINGS} more"] if len(told) > _FINDINGS else []
-    return Text(f",{gap}".join(told[:_FINDINGS] + more), "yellow")
+    return Text(printable(f",{gap}".join(told[:_FINDINGS] + more)), "yellow")
 
 
 def _terms(platform: Platform, room: int) -> str:

@@ -8,7 +8,7 @@ import sys
 from scrapy.exceptions import UsageError
 from scrapy.utils.conf import arglist_to_dict
 
-from outsourcing_spiders.extensions.log_redaction import hide
+from outsourcing_spiders.extensions.log_redaction import shown
 
 
 def declare_spider_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,4 +37,4 @@ def declare_page(parser: argparse.ArgumentParser, *, detail: str) -> None:
 def complain(command: str, name: str, sentence: str) -> None:
     """Print the one line that says why the command did not succeed."""
     end = "" if sentence.endswith((".", "?", "!")) else "."
-    sys.stderr.write(hide(f"scrapy {command} {name}: {sentence}{end}\n"))
+    sys.stderr.write(shown(f"scrapy {command} {name}: {sentence}{end}\n"))

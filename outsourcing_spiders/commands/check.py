@@ -22,6 +22,7 @@ from scrapy.utils.conf import build_component_list
 from scrapy.utils.misc import load_object, set_environ
 
 from outsourcing_spiders.commands._preparation import prepare, printing, store_nothing, tolerate_broken_spiders
+from outsourcing_spiders.extensions.log_redaction import shown
 from outsourcing_spiders.outcomes import WrongArgument
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Command(check.Command):
         for finding in findings:
             if finding.said:
                 lines += [f"  {finding.fixture}", *(f"    {line}" for line in finding.said)]
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write(shown("\n".join(lines) + "\n"))
         if findings and not any(finding.items for finding in findings):
             # Answers that end a crawl may all be as saved, and the spider read nothing.
             failed += self._failed(spidercls.name, "parse", "no saved answer gives an item", result)
@@ -170,7 +171,7 @@ class Command(check.Command):
 
         case = FixtureCase(Finding(spider=name, fixture="", callback=callback))
         result.startTest(case)
-        sys.stdout.write(f"{name}: {why}\n")
+        sys.stdout.write(shown(f"{name}: {why}\n"))
         return [(case, why)]
 
     def _run_contracts(

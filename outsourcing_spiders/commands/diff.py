@@ -20,7 +20,7 @@ from outsourcing_spiders.commands._options import (
     read_spider_arguments,
 )
 from outsourcing_spiders.commands._preparation import prepare, printing, store_nothing, tolerate_broken_spiders
-from outsourcing_spiders.extensions.log_redaction import hide
+from outsourcing_spiders.extensions.log_redaction import shown
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
 
@@ -75,7 +75,7 @@ class Command(ScrapyCommand):
         try:
             told, is_broken = page_diff(self.crawler_process, args[0], args[1] if len(args) == 2 else None, opts)
             with printing():
-                sys.stdout.write(hide(f"{told}\n"))
+                sys.stdout.write(shown(f"{told}\n"))
             self.exitcode = int(is_broken)
         except WrongArgument as error:
             self._fail(args[0], str(error), exitcode=2)

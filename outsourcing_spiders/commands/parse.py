@@ -19,7 +19,7 @@ from scrapy.http import Response
 from scrapy.settings import BaseSettings
 
 from outsourcing_spiders.commands._preparation import only_look, prepare, printing
-from outsourcing_spiders.extensions.log_redaction import hide
+from outsourcing_spiders.extensions.log_redaction import shown
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Command(parse.Command):
                     super().run(args, opts)
         except (Outcome, NothingCame) as error:
             self.exitcode = 2 if isinstance(error, WrongArgument) else 1
-            sys.stderr.write(hide(f"scrapy parse: {error}\n"))
+            sys.stderr.write(shown(f"scrapy parse: {error}\n"))
 
     def _parse(self, name: str, source: str | None, file: Path | None, opts: argparse.Namespace) -> bool:
         """Parse a page of a listing's spider; return whether it is one."""
@@ -239,7 +239,7 @@ class Command(parse.Command):
         return found, others
 
     def _say(self, text: str) -> None:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(shown(f"{text}\n"))
 
     def scraped_data(self, args: tuple[Any, ...]) -> list[Any]:
         """Send items through the pipelines; one that is refused is named with the reason, and not shown.

@@ -13,7 +13,7 @@ from scrapy.exceptions import UsageError
 
 from outsourcing_spiders.commands._options import declare_spider_arguments, read_spider_arguments
 from outsourcing_spiders.commands._preparation import only_look, prepare, printing
-from outsourcing_spiders.extensions.log_redaction import hide
+from outsourcing_spiders.extensions.log_redaction import shown
 from outsourcing_spiders.outcomes import Outcome, WrongArgument
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class Command(shell.Command):
                     self._look_without_parsers(file.resolve().as_uri() if file else address, opts)
         except (Outcome, NothingCame) as error:
             self.exitcode = 2 if isinstance(error, WrongArgument) else 1
-            sys.stderr.write(hide(f"scrapy shell: {error}\n"))
+            sys.stderr.write(shown(f"scrapy shell: {error}\n"))
 
     def _look_without_parsers(self, source: str | None, opts: argparse.Namespace) -> None:
         """Open Scrapy's own console."""
@@ -106,7 +106,7 @@ class Command(shell.Command):
         except Exception as error:
             logger.debug("scrapy shell %s", source, exc_info=True)
             self.exitcode = 1
-            sys.stderr.write(hide(f"scrapy shell: {told_of_code(error)}\n"))
+            sys.stderr.write(shown(f"scrapy shell: {told_of_code(error)}\n"))
 
     def _look(self, name: str, address: str | None, file: Path | None, opts: argparse.Namespace) -> bool:
         """Open the console of a spider; return whether it is one that reads a listing."""

@@ -18,7 +18,7 @@ from outsourcing_spiders.debugging import fixtures
 from outsourcing_spiders.debugging.differences import differences, empty_fields, fell_out
 from outsourcing_spiders.debugging.one_page import OnePage, fetch, file_of, load, reader_named
 from outsourcing_spiders.debugging.reading import Reading, make_spider, quiet, read, way_of
-from outsourcing_spiders.extensions.log_redaction import hide
+from outsourcing_spiders.extensions.log_redaction import hide, shown
 from outsourcing_spiders.outcomes import WrongArgument
 from outsourcing_spiders.platforms.listing import ListingSpider
 
@@ -111,7 +111,7 @@ def _terms(spidercls: type[ListingSpider[Any]], settings: Settings, meta: fixtur
 
 
 def _say(lines: list[str]) -> None:
-    sys.stdout.write(hide("\n".join(lines) + "\n"))
+    sys.stdout.write(shown("\n".join(lines) + "\n"))
     sys.stdout.flush()
 
 

@@ -25,11 +25,11 @@ from twisted.python.failure import Failure
 
 from outsourcing_spiders.debugging.answers import absolute, first_page, is_first_page, request_for, warn_of_block
 from outsourcing_spiders.debugging.names import Names
-from outsourcing_spiders.debugging.reading import told
-from outsourcing_spiders.extensions.log_redaction import hide
+from outsourcing_spiders.extensions.log_redaction import shown
 from outsourcing_spiders.extensions.prompt_stop import StoppableDownloader
 from outsourcing_spiders.items import Project
-from outsourcing_spiders.outcomes import Outcome
+from outsourcing_spiders.outcomes import Outcome, told
+from outsourcing_spiders.parsing.text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ class SpiderShell(Shell):
             self.problem = str(error)
             # What a middleware refuses, it has told.
             if self.own.outcome is None:
-                self._say(hide(self.problem), sys.stderr)
+                self._say(shown(self.problem), sys.stderr)
         self.names.read(response)
         self._fill(response, request)
         if self._is_in_console:
@@ -265,7 +265,7 @@ class SpiderShell(Shell):
         except Exception as error:
             logger.debug("-c %s", code, exc_info=True)
             self.problem = f"-c {code}: {told_of_code(error)}"
-            self._say(hide(self.problem), sys.stderr)
+            self._say(shown(self.problem), sys.stderr)
         else:
             self._say(said)
 
@@ -293,5 +293,6 @@ class SpiderShell(Shell):
 
     def _say(self, text: str, stream: Any = None) -> None:
         stream = stream or sys.stdout
-        stream.write(text.rstrip("\n") + "\n")
+        # A file or a program gets the page's own text as it is.
+        stream.write((printable(text) if stream.isatty() else text).rstrip("\n") + "\n")
         stream.flush()

@@ -16,7 +16,8 @@ from scrapy.settings import BaseSettings
 
 from outsourcing_spiders.debugging.differences import apart, compare
 from outsourcing_spiders.debugging.fixtures import Files, answer, find, folder_of, from_json
-from outsourcing_spiders.debugging.reading import Reading, Spider, quiet, read, told
+from outsourcing_spiders.debugging.reading import Reading, Spider, quiet, read
+from outsourcing_spiders.outcomes import told
 from outsourcing_spiders.platforms.listing import ListingSpider
 
 FIXTURES_FOLDER = "FIXTURES_FOLDER"

@@ -14,6 +14,7 @@ from outsourcing_spiders.debugging.answers import is_detail_page, rows_of
 from outsourcing_spiders.debugging.explanation import Explanation, brief, explain_detail, explain_row
 from outsourcing_spiders.debugging.table import cut, text_of
 from outsourcing_spiders.items import Project
+from outsourcing_spiders.parsing.text import printable
 
 _MOST_LINES = 60
 
@@ -29,14 +30,14 @@ class Rows(list[Any]):
     def __repr__(self) -> str:
         """Return a line for each row: its number, its id, and its title, or why it is not stored."""
         if not self:
-            return f"no rows: {self.problem}"
+            return printable(f"no rows: {self.problem}")
         return "\n".join([*self._lines(), "explain(rows[0]) shows where each field of a row comes from"])
 
     def _lines(self) -> Iterator[str]:
         columns = shutil.get_terminal_size((140, 24)).columns - 1
         for number, row in enumerate(self[:_MOST_LINES]):
             identity, said = self._told(row)
-            yield cut(f"{number:>3}  {identity:<12}  {said}", columns)
+            yield cut(printable(f"{number:>3}  {identity:<12}  {said}"), columns)
         if len(self) > _MOST_LINES:
             yield f"…    {len(self) - _MOST_LINES} more"
 
@@ -156,13 +157,19 @@ class Names:
         url = self._page().url
         return self.listed or Project(platform=self.spider.name, external_id=url, url=url, title="")
 
+    def _is_of(self, item: Project, request: Request | None) -> bool:
+        """Tell whether the page is a project's: by what the listing told of the page's, else by the address."""
+        if self.listed is not None:
+            return self.listed.external_id == item.external_id
+        return self._page().url in (item.url, request and request.url)
+
     def _turn_to(self, item: Project) -> None:
         """Ask for the page of a project, unless it is the one that is looked at."""
-        if self.is_detail:
-            return
         if not self.has_details:
             raise LookupError(f"{self.spider.name} reads no pages of single projects; explain(rows[0]) explains a row")
         request = self.spider.ask_for_detail(item)
+        if self.is_detail and self._is_of(item, request):
+            return
         if request is None:
             raise LookupError(f"the spider asks for no page of {text_of(item.title)!r}")
         self._ask(request)

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
-from pathlib import Path
-from traceback import extract_tb
 from typing import Any, NoReturn, cast
 
 import msgspec
@@ -17,11 +15,10 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from scrapy.settings import BaseSettings, Settings
 
-import outsourcing_spiders
 from outsourcing_spiders.debugging.fixtures import Items, Meta, answer, from_json, to_json
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.middlewares.block_guard import BlockGuardMiddleware
-from outsourcing_spiders.outcomes import CloseReason, LayoutChanged, Outcome
+from outsourcing_spiders.outcomes import CloseReason, LayoutChanged, Outcome, told
 from outsourcing_spiders.parsing.challenges import Verdict
 from outsourcing_spiders.parsing.rates import ExchangeRates
 from outsourcing_spiders.parsing.validation import InvalidProject, validate
@@ -30,7 +27,6 @@ from outsourcing_spiders.platforms.listing import ListingSpider
 Spider = ListingSpider[Any]
 
 _SKIPPED = "outsourcing/skipped/"
-_PACKAGE = Path(outsourcing_spiders.__path__[0])
 
 
 @dataclass(kw_only=True)
@@ -139,14 +135,6 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
-
-
-def told(error: BaseException) -> str:
-    """Say what was raised, and where in the project."""
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    frames = [frame for frame in extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
-    own = [frame for frame in frames if Path(frame.filename).parent.name in ("spiders", "ways_in")] or frames
-    return f"{said} ({Path(own[-1].filename).name}, line {own[-1].lineno}, {own[-1].name})" if own else said
 
 
 def _read_page(spider: Any, response: Response, meta: Meta, reading: Reading) -> list[Project]:

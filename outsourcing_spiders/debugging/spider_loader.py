@@ -9,7 +9,7 @@ from typing import Any
 from scrapy.settings import BaseSettings
 from scrapy.spiderloader import SpiderLoader
 
-from outsourcing_spiders.debugging.reading import told
+from outsourcing_spiders.outcomes import told
 
 
 class TolerantSpiderLoader(SpiderLoader):

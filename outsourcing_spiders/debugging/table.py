@@ -11,6 +11,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from outsourcing_spiders.debugging.explanation import Explanation, FieldExplanation, Source
+from outsourcing_spiders.parsing.text import printable
 
 _HEADINGS = ("field", "value", "raw", "from, or why it is empty")
 _GAP = "  "
@@ -32,7 +33,7 @@ def table_of(explanation: Explanation) -> str:
         )
         lines += textwrap.wrap(f"read, but in no field: {'; '.join(told)}", _columns(), subsequent_indent="  ")
     lines += _verdict_lines(explanation)
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def line_of(found: FieldExplanation) -> str:
@@ -41,7 +42,7 @@ def line_of(found: FieldExplanation) -> str:
     told += [
         f"  {source.path} = {_raw_text(source)}" if source.is_there else f"  {_why(source)}" for source in found.sources
     ]
-    return "\n".join(told + ([f"  {found.origin}"] if found.origin else []))
+    return printable("\n".join(told + ([f"  {found.origin}"] if found.origin else [])))
 
 
 def text_of(value: Any) -> str:
@@ -52,7 +53,7 @@ def text_of(value: Any) -> str:
         return f"{value.normalize():f}"
     if isinstance(value, list):
         return ", ".join(map(text_of, value))
-    return " ".join(str(value).split())
+    return printable(" ".join(str(value).split()))
 
 
 def width(text: str) -> int:
@@ -126,7 +127,7 @@ def _raw_text(source: Source) -> str:
 
 
 def _quoted(value: Any) -> str:
-    return f"'{' '.join(value.split())}'" if isinstance(value, str) else str(value)
+    return f"'{text_of(value)}'" if isinstance(value, str) else str(value)
 
 
 def _from(explanation: Explanation, found: FieldExplanation) -> str:

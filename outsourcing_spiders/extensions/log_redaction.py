@@ -1,4 +1,4 @@
-"""Keep secrets out of everything that a process prints: log lines with their tracebacks, and errors that end it."""
+"""Keep secrets, and what commands terminals, out of what a process prints: its log, and errors that end it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from scrapy.crawler import Crawler
 from scrapy.settings import BaseSettings
 
 from outsourcing_spiders.parsing.redaction import Secret, redact, redact_values, secrets_of
+from outsourcing_spiders.parsing.text import printable
 
 _secrets: tuple[Secret, ...] = ()
 
@@ -30,12 +31,13 @@ class LogRedaction:
 
 
 def protect(settings: BaseSettings) -> None:
-    """Hide the secrets of `settings` from now on in all that this process logs; nothing changes where there are none.
+    """Hide the secrets of `settings` from now on in all that this process logs, and spell out what commands terminals.
 
     Done where a log record turns into text, not in a handler: Scrapy replaces its handlers whenever a crawler is made,
     and others may come with a tool around it. A handler that sends a record's parts on, unformatted, is
     not covered. May be called again: secrets are added.
     """
+    logging.setLogRecordFactory(RedactedRecord)
     _add(secrets_of({**_values(settings), **_proxies()}))
 
 
@@ -52,13 +54,17 @@ def _add(secrets: Iterable[Secret]) -> None:
     is_first = not _secrets
     _secrets = tuple(sorted(found, key=lambda secret: -len(secret.value)))
     if is_first:
-        logging.setLogRecordFactory(RedactedRecord)
         _cover_hooks()
 
 
 def hide(text: str) -> str:
-    """Return `text` without the secrets of this process, for what is written past the log."""
+    """Return `text` without the secrets of this process."""
     return redact(text, _secrets) if _secrets else text
+
+
+def shown(text: str) -> str:
+    """Return `text` as a terminal may get it: without secrets, and nothing that strangers wrote commands it."""
+    return printable(hide(text))
 
 
 def hide_in(value: Any) -> Any:
@@ -67,7 +73,7 @@ def hide_in(value: Any) -> Any:
 
 
 class RedactedRecord(logging.LogRecord):
-    """A log record that never shows a secret, whoever formats it."""
+    """A log record that shows neither a secret nor what commands a terminal, whoever formats it."""
 
     _exception_text: str | None = None
     _stack_text: str | None = None
@@ -75,10 +81,10 @@ class RedactedRecord(logging.LogRecord):
     def getMessage(self) -> str:  # noqa: N802 - the name is logging's
         """Return the message without secrets; one that does not fit its arguments is shown as it is."""
         try:
-            return hide(super().getMessage())
+            return shown(super().getMessage())
         except Exception as error:
             # Else logging would print the arguments itself.
-            return hide(f"{self.msg} {self.args!r} (cannot be formatted: {error!r})")
+            return shown(f"{self.msg} {self.args!r} (cannot be formatted: {error!r})")
 
     # Formatters keep here what they make of `exc_info` and `stack_info`.
     @property
@@ -88,7 +94,7 @@ class RedactedRecord(logging.LogRecord):
 
     @exc_text.setter
     def exc_text(self, text: str | None) -> None:
-        self._exception_text = text and hide(text)
+        self._exception_text = text and shown(text)
 
     @property
     def stack_info(self) -> str | None:
@@ -97,7 +103,7 @@ class RedactedRecord(logging.LogRecord):
 
     @stack_info.setter
     def stack_info(self, text: str | None) -> None:
-        self._stack_text = text and hide(text)
+        self._stack_text = text and shown(text)
 
 
 def _values(settings: BaseSettings) -> Mapping[str, Any]:
@@ -129,8 +135,8 @@ def _cover_hooks() -> None:
 
 
 def _told(error: BaseException | None, heading: str = "") -> bool:
-    shown = heading + ("" if error is None else "".join(traceback.format_exception(error)))
-    if (hidden := hide(shown)) == shown or sys.stderr is None:
+    said = heading + ("" if error is None else "".join(traceback.format_exception(error)))
+    if (hidden := shown(said)) == said or sys.stderr is None:
         return False
     sys.stderr.write(hidden)
     return True

@@ -10,6 +10,8 @@ import msgspec
 # outright, and none of the others survives a CSV, an XML feed or a terminal unharmed.
 _UNSTORABLE = re.compile("[\x00-\x08\x0b-\x0c\x0e-\x1f\ud800-\udfff]")
 _LINE_BREAKS = re.compile("\r\n?|\v|\f|\x85|\u2028")
+# What a terminal obeys instead of showing it (C0 and C1 controls), or is led by to show other letters in another order.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _NO_WORD = re.compile("[^a-z0-9]+")
 _MANY_BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -66,6 +68,11 @@ def clean_paragraphs(text: str) -> str:
         if "\n\n\n" in text:
             text = _MANY_BLANK_LINES.sub("\n\n", text)
     return text.strip()
+
+
+def printable(text: str) -> str:
+    """Return `text` as a terminal may get it: what it would obey is spelt out, tabs and ends of lines are kept."""
+    return _UNPRINTABLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def slug(text: str) -> str:

@@ -23,6 +23,7 @@ from outsourcing_spiders.outcomes import (
     RateLimited,
     Unreachable,
     WrongArgument,
+    told,
 )
 from outsourcing_spiders.platforms.base import PlatformSpider
 from outsourcing_spiders.platforms.page_walk import PageWalk
@@ -92,6 +93,8 @@ class ListingSpider(PlatformSpider, Generic[Row]):
     _known_below: str | None = None
     _older = 0
     _unreadable = 0
+    _first_error: str | None = None
+    """What was raised at the first row that could not be read, with its place."""
     _any_readable = False
     _is_lossy = False
 
@@ -242,8 +245,9 @@ class ListingSpider(PlatformSpider, Generic[Row]):
     def _misread(self, identity: str, error: Exception) -> None:
         """Let a row that cannot be read cost only itself; when none can be, the layout changed."""
         self._unreadable += 1
+        self._first_error = self._first_error or told(error)
         if self._unreadable > _MANY and not self._any_readable:
-            raise LayoutChanged(f"none of the first rows of {self.name} can be read: {error!r}") from error
+            raise LayoutChanged(f"none of the first rows of {self.name} can be read: {self._first_error}") from error
         self.count_error(error)
         if self._unreadable == 1:
             logger.exception("Row %s cannot be read", identity)
@@ -276,7 +280,7 @@ class ListingSpider(PlatformSpider, Generic[Row]):
     def _conclude(self) -> None:
         walk = self.walk
         if self._unreadable >= _TELLING and not self._any_readable:
-            raise LayoutChanged(f"none of the {self._unreadable} rows of {self.name} can be read")
+            raise LayoutChanged(f"none of the {self._unreadable} rows of {self.name} can be read: {self._first_error}")
         if walk.gaps:
             self.not_whole()
             if self.outcome is None and isinstance(outcome := _incomplete(walk), LayoutChanged):

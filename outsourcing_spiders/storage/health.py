@@ -178,6 +178,7 @@ def _run(row: Any) -> Run:
         requests=row.requests,
         scraped=row.items_scraped,
         rejected=row.rejected,
+        message=row.message or "",
         bounds=bounds if isinstance(bounds, str) else "",
         listed=_stored_shares(stored.get(LISTED)),
         detailed=_stored_shares(stored.get(DETAILED)),
@@ -203,7 +204,7 @@ class _Counted(msgspec.Struct):
 _COLUMNS = """
     r.id, r.spider, r.listing, r.started_at, r.reason, r.requests, r.items_scraped, r.rejected,
     extract(epoch FROM r.finished_at - r.started_at) AS seconds, r.stats->'health' AS health,
-    r.stats->'health'->>'reader' AS reader
+    r.stats->'health'->>'reader' AS reader, r.stats->>'message' AS message
 """
 _RUN = text(
     f"SELECT {_COLUMNS}, (SELECT max(id) FROM kept_pages WHERE run_id = r.id) AS ending_page "  # noqa: S608

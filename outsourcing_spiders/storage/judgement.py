@@ -71,6 +71,8 @@ class Run:
     requests: int
     scraped: int
     rejected: int
+    message: str = ""
+    """Why it ended, in a sentence, where that is known."""
     bounds: str = ""
     listed: Shares = field(default_factory=Shares)
     detailed: Shares = field(default_factory=Shares)
@@ -266,7 +268,7 @@ def _reason(run: Run, past: Sequence[Run]) -> Finding | None:
     if len(good) < max(FEWEST_RUNS, 0.7 * len(before)) or (run.reason in _IN_A_ROW and failed < 2):
         return None
     usual = max(sorted(set(good)), key=good.count)
-    words = f"it ends as {run.reason}, usually as {usual}"
+    words = f"it ends as {run.reason}, usually as {usual}{run.message and f': {run.message}'}"
     return Finding("reason", "reason", words, first.started_at, first.id)
 
 

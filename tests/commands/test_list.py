@@ -60,6 +60,15 @@ def test_programs_get_the_names_alone(scrapy: Scrapy) -> None:
     assert all(re.fullmatch(r"\w+", line) for line in ended.stdout.splitlines())
 
 
+@pytest.mark.parametrize("columns", [72, 60, 40])
+def test_names_to_be_copied_stay_whole_on_a_narrow_terminal(tmp_path: Path, columns: int) -> None:
+    shown = on_a_terminal(tmp_path, columns)
+    assert max(map(len, shown.splitlines())) <= columns
+    assert re.findall(r"^Spider +(\S+)$", shown, re.MULTILINE) == NAMES
+    for name in ("FREELANCER_TOKEN", "UPWORK_CLIENT_SECRET", "UPWORK_REFRESH_TOKEN", "PERMITTED_PLATFORMS=wishket"):
+        assert name in shown
+
+
 @pytest.mark.parametrize("columns", [200, 80])
 def test_people_are_told_what_each_reads_and_needs(tmp_path: Path, columns: int) -> None:
     shown = on_a_terminal(tmp_path, columns)

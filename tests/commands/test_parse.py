@@ -71,6 +71,15 @@ def test_the_lines_in_the_readme_come() -> None:
         assert wanted <= set(ended.stdout.splitlines()), wanted
 
 
+def test_what_strangers_write_commands_no_terminal(tmp_path: Path) -> None:
+    page = tmp_path / "guru.html"
+    saved = (REPOSITORY / FIXTURES / "guru" / "listing_first.html").read_text()
+    page.write_text(saved.replace("Convenient designer", "\x1b]0;x\x07Convenient designer"))
+    ended = parse(str(page), "--nolinks", "--nocolour")
+    assert r"\x1b]0;x\x07Convenient designer" in ended.stdout
+    assert "\x1b" not in ended.stdout
+
+
 def test_rows_without_an_item_are_told() -> None:
     ended = parse(str(FIXTURES / "freelancer" / "listing_compact.json"))
     assert re.search(r"# Rows without an item.*\n +\d+  \d+ +left out by the spider: skipped/deleted", ended.stdout)

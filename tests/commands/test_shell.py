@@ -122,6 +122,13 @@ def test_comprehensions_and_lambdas_see_the_names() -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "True\n", "")
 
 
+def test_what_a_page_holds_commands_no_terminal_and_goes_into_a_pipe_as_it_is() -> None:
+    arguments = (str(FIXTURES / "guru" / "listing_first.html"), "-c", "'\\x1b[2J'")
+    assert shell(*arguments).stdout == "\x1b[2J\n"
+    with terminal(*arguments) as console:
+        console.until(r"\x1b[2J")
+
+
 def test_a_saved_block_is_named() -> None:
     ended = shell(str(FIXTURES / "guru" / "blocked.html"), "-c", "rows")
     assert ended.returncode == 0

@@ -147,15 +147,22 @@ async def test_what_only_projects_own_pages_tell_is_counted_apart(url: str, tmp_
         assert b"ELSEWHERE" in gzip.decompress(page["body"])
 
 
-async def test_a_crawl_that_fails_is_told_with_its_page(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("layout", "why"),
+    [
+        ("marker_gone", "http://"),
+        ("fields_gone", r"none of the first rows of guru can be read: IndexError: .* \(guru\.py, line \d+, item\)"),
+    ],
+)
+async def test_a_crawl_that_fails_is_told_with_its_page(url: str, tmp_path: Path, layout: str, why: str) -> None:
     async with Shop(30) as site:
         for _ in range(3):
             await read(url, tmp_path, site, full="1")
-        site.set_layout("marker_gone")
+        site.set_layout(layout)
         done = await read(url, tmp_path, site)
         (page,) = await fetch(url, "SELECT id FROM kept_pages")
         (warning,) = said(done)
-        assert warning.startswith("guru: it ends as layout_changed, usually as finished (since ")
+        assert re.match(f"guru: it ends as layout_changed, usually as finished: {why}.* \\(since ", warning), warning
         assert warning.endswith(f"page kept: `scrapy db pages {page['id']}`")
         assert said(await read(url, tmp_path, site)) == []
         site.set_layout("current")

@@ -17,6 +17,7 @@ from outsourcing_spiders.parsing.text import (
     drop_unstorable,
     is_json,
     is_storable,
+    printable,
 )
 
 REPEATABLE = settings(derandomize=True, deadline=None, max_examples=200)
@@ -102,6 +103,21 @@ def test_a_line_is_one_line(text: str, expected: str) -> None:
 )
 def test_paragraphs_keep_their_lines(text: str, expected: str) -> None:
     assert clean_paragraphs(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Größe 프리모아\tשלום\n→ 👍", "Größe 프리모아\tשלום\n→ 👍"),
+        ("\x1b[2J\x1b]0;x\x07\r", r"\x1b[2J\x1b]0;x\x07\r"),
+        ("\0\x7f\x9b", r"\x00\x7f\x9b"),
+        ("a\u202eb\u2066c", r"a\u202eb\u2066c"),
+    ],
+    ids=ascii,
+)
+def test_a_terminal_is_not_commanded(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    assert printable(shown) == shown
 
 
 def test_a_long_run_of_blanks_takes_no_time() -> None:

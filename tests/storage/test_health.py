@@ -227,6 +227,11 @@ def test_the_chance_is_that_of_the_distribution() -> None:
         ({"seconds": 20.0, "requests": 1}, {}, None),
         ({"seconds": 400.0, "requests": 100}, {}, None),
         ({"reason": "layout_changed"}, {}, "it ends as layout_changed, usually as finished"),
+        (
+            {"reason": "layout_changed", "message": "no rows, no marker"},
+            {},
+            "it ends as layout_changed, usually as finished: no rows, no marker",
+        ),
         ({"reason": "unreachable"}, {}, None),
         ({"reason": "wrong_argument"}, {}, None),
         ({"reason": "failed"}, {"reason": "shutdown"}, None),
