@@ -24,6 +24,8 @@ USER_AGENT = f"outsourcing_spiders/0.1 ({CONTACT or 'no contact given'})"
 
 # Politeness. Scrapy's defaults: robots.txt ignored, 16 requests at once, 8 to one host, no delay, 180 s.
 ROBOTSTXT_OBEY = True
+# Who we are there: a contact address names others, too. Default: USER_AGENT.
+ROBOTSTXT_USER_AGENT = BOT_NAME
 CONCURRENT_REQUESTS = 8
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 DOWNLOAD_DELAY = 1.0
@@ -45,7 +47,8 @@ RATE_LIMIT_PAUSE = 5.0
 RATE_LIMIT_RETRIES = 5
 """How many refusals in a row are waited out before the crawl ends."""
 RATE_LIMIT_LONGEST_WAIT = 900.0
-"""Seconds of rest that a host may ask for, in any answer, before the crawl ends instead of waiting."""
+"""Seconds of rest that a host may ask for, in any answer, before the crawl ends instead of waiting; a longer one
+is kept by the next crawls, too."""
 
 # A browser, for the spiders that need one; read by middlewares.browser.
 PLAYWRIGHT_CDP_URL = os.environ.get("PLAYWRIGHT_CDP_URL", "")
@@ -91,6 +94,8 @@ SPIDER_MIDDLEWARES = {
     "outsourcing_spiders.middlewares.permission.PermissionStartMiddleware": 15,
     "outsourcing_spiders.middlewares.kept_pages.KeptPagesMiddleware": 17,
     "outsourcing_spiders.middlewares.storage_ready.StorageReadyMiddleware": 20,
+    # When the run is logged, by which the others know of it.
+    "outsourcing_spiders.middlewares.shared_pace.SharedPaceMiddleware": 25,
     "outsourcing_spiders.middlewares.known_projects.KnownProjectsMiddleware": 900,
     # Each of these looks at every item that passes, for requests that no spider here makes. Default: on.
     "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
@@ -143,6 +148,8 @@ EXTENSIONS = {
     "outsourcing_spiders.extensions.metrics.Metrics": 12,
     "outsourcing_spiders.extensions.alarms.Alarms": 14,
     "outsourcing_spiders.extensions.prompt_stop.PromptStop": 20,
+    # Its `state` would take the place of the spiders' own. Default: on.
+    "scrapy.extensions.spiderstate.SpiderState": None,
     # Replaced by Progress. Default: on.
     "scrapy.extensions.logstats.LogStats": None,
 }
@@ -171,8 +178,8 @@ globals().update({name: value for name, value in os.environ.items() if name.star
 # One signal ends a crawl within seconds. Scrapy's default waits for all downloads that are under way.
 DOWNLOADER = "outsourcing_spiders.extensions.prompt_stop.StoppableDownloader"
 STOP_GRACE = os.environ.get("STOP_GRACE") or 2.0
-"""Seconds that downloads and the database have left when the crawl is told to stop; the end of the run has half as long
-again, a second at least. Read by extensions.prompt_stop."""
+"""Seconds that the database has left when the crawl is told to stop, and downloads three quarters of them; the end of
+the run has half as long again, a second at least. Read by extensions.prompt_stop."""
 
 # A server on which crawls run by themselves; read by administration.deployment_schedule.
 CRAWL_SCHEDULE = os.environ.get("CRAWL_SCHEDULE") or "freelancer=10m peopleperhour=30m guru=30m freemoa=30m"

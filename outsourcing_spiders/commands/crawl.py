@@ -17,9 +17,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from scrapy import Spider
+from scrapy import Spider, signals
 from scrapy.commands import crawl
-from scrapy.crawler import Crawler
+from scrapy.crawler import AsyncCrawlerProcess, Crawler
 from scrapy.settings import BaseSettings, Settings
 
 from outsourcing_spiders.commands._options import complain
@@ -32,6 +32,39 @@ _WITH_FRACTIONS = ("DOWNLOAD_TIMEOUT", "DNS_TIMEOUT")
 """Settings in seconds whose default is a whole number."""
 _SECONDS_OF_SERVICES = {"STOP_GRACE": 2.0}
 """Seconds, 0 or more, whose default is the text in the environment; what they are where that cannot be read."""
+
+
+class StoppableCrawler(Crawler):
+    """A crawler that ends as any other when it is told to stop while it starts.
+
+    Scrapy's own takes no notice then: it starts, in a process that ends at the same time.
+    """
+
+    _crawl: asyncio.Task[Any] | None = None
+
+    async def crawl_async(self, *args: Any, **kwargs: Any) -> None:
+        """Crawl to the end."""
+        self._crawl = asyncio.current_task()
+        self.signals.connect(self._stop_if_told, signal=signals.engine_started)
+        await super().crawl_async(*args, **kwargs)
+
+    async def stop_async(self) -> None:
+        """Stop; of a crawl that has not started yet, wait for the end."""
+        if not self.crawling:
+            return
+        self.crawling = False
+        engine = self._engine
+        if engine is not None and engine.start_time is not None:
+            # From here on it can be stopped, if that is not what it does already.
+            if engine._starting:
+                await engine.stop_async()
+        # The crawl itself says so, too, when what was opened is closed before it starts.
+        elif self._crawl is not None and self._crawl is not asyncio.current_task():
+            await asyncio.wait([self._crawl])
+
+    async def _stop_if_told(self) -> None:
+        if not self.crawling and self.engine._starting:
+            await self.engine.stop_async()
 
 
 class Command(crawl.Command):
@@ -81,7 +114,11 @@ class Command(crawl.Command):
         from outsourcing_spiders.platforms.base import PlatformSpider
         from outsourcing_spiders.storage.engine import Database
 
-        crawler = self._create_crawler(self._spider(name))
+        assert self.crawler_process is not None
+        spider_or_crawler: Any = self._spider(name)
+        if isinstance(self.crawler_process, AsyncCrawlerProcess):
+            spider_or_crawler = StoppableCrawler(spider_or_crawler, self.crawler_process.settings)
+        crawler = self._create_crawler(spider_or_crawler)
         spidercls, settings = crawler.spidercls, crawler.settings
         if issubclass(spidercls, PlatformSpider):
             spidercls = spidercls.way_in(settings)
@@ -89,7 +126,6 @@ class Command(crawl.Command):
         # One that is thrown away: the crawler makes its own when the event loop runs, too late for exit code 2.
         spider: Any = spidercls(**arguments)
         permitted = permitted_platforms(settings)
-        assert self.crawler_process is not None
         for sentence in unknown_names(permitted, self.crawler_process.spider_loader.list()):
             logger.warning("%s", sentence)
         if problem := missing_permission(spidercls, getattr(spider, "base_url", ""), permitted):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from typing import Any, Self
 
 from scrapy import Request, signals
 from scrapy.core.downloader import Downloader
+from scrapy.core.scheduler import Scheduler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
+from scrapy.pqueues import DownloaderAwarePriorityQueue
 from scrapy.utils.asyncio import call_later, create_looping_call
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -20,10 +23,16 @@ from outsourcing_spiders.pipelines.storage import StoragePipeline
 logger = logging.getLogger(__name__)
 
 _LOOK_INTERVAL = 0.2  # seconds
+_FOR_DOWNLOADS = 0.75
+"""Which part of the grace downloads have: in the rest, what is known of those that are given up is stored."""
 
 
 class StoppableDownloader(Downloader):
-    """Scrapy's downloader, whose downloads can be given up."""
+    """Scrapy's downloader, whose downloads can be given up; it gives up what was never sent when it is closed.
+
+    Scrapy drops that without a word, whatever ends the crawl, and with it what a request carries, such as a project of
+    the listing. What waits on disk (``JOBDIR``) is kept for the crawl that goes on from there.
+    """
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
@@ -47,6 +56,17 @@ class StoppableDownloader(Downloader):
             fetching.cancel()
         return len(under_way)
 
+    def close(self) -> None:
+        """Close, when nothing is under way any more; each request in the queue ends as `GivenUp`."""
+        super().close()
+        # There is none when something else of it could not be made.
+        engine = self.crawler._engine
+        if engine is None:
+            return
+        for request in _never_sent(engine.scheduler):
+            failure = Failure(GivenUp("the crawl ended before it was sent"))  # type: ignore[no-untyped-call]
+            engine.scraper.enqueue_scrape(failure, request)
+
     def _ended(self, result: Any, fetching: Deferred[Any]) -> Any:
         self._under_way.discard(fetching)
         if isinstance(result, Failure) and isinstance(result.value, (CancelledError, asyncio.CancelledError)):
@@ -55,7 +75,7 @@ class StoppableDownloader(Downloader):
 
 
 class PromptStop:
-    """Give downloads ``STOP_GRACE`` seconds when the crawl is told to stop, and the database as long.
+    """Give the database ``STOP_GRACE`` seconds when the crawl is told to stop, and downloads three quarters of them.
 
     Scrapy says nothing when a signal arrives, so it is looked for. Rows that the database does not take in time
     go to the spool.
@@ -90,15 +110,24 @@ class PromptStop:
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)
         if pipeline is not None:
             pipeline.store.hurry(self._grace)
-        self._call = call_later(self._grace, self._give_up)
+        self._call = call_later(self._grace * _FOR_DOWNLOADS, self._give_up)
 
     def _give_up(self) -> None:
         downloader = self._crawler.engine.downloader
         if isinstance(downloader, StoppableDownloader) and (count := downloader.give_up()):
-            logger.info("Gave up %d downloads that did not end in %.0f s", count, self._grace)
+            logger.info("Gave up %d downloads that did not end in %.1f s", count, self._grace * _FOR_DOWNLOADS)
 
     def _on_closed(self) -> None:
         if self._look is not None and self._look.running:
             self._look.stop()
         if self._call is not None:
             self._call.cancel()
+
+
+def _never_sent(scheduler: object) -> Iterator[Request]:
+    """Take the requests out of a scheduler's memory, whatever they wait for there."""
+    queues: Any = scheduler.mqs if isinstance(scheduler, Scheduler) else None
+    if isinstance(queues, DownloaderAwarePriorityQueue):
+        for queue in queues.pqueues.values():
+            while (request := queue.pop()) is not None:
+                yield request

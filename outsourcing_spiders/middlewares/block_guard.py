@@ -23,6 +23,11 @@ _PASSES = frozenset({Kind.GOOD, Kind.RATE_LIMIT, Kind.OTHER})
 """What is left to others: pace, retry and the spider itself."""
 _FLAW = "not what was asked for: "
 """How the flag of an answer begins that passes all the same."""
+_MANY = 5
+
+
+class Withheld(IgnoreRequest):
+    """A project's own page that the platform does not show to us, as it may do with one among many."""
 
 
 class BlockGuardMiddleware:
@@ -33,6 +38,8 @@ class BlockGuardMiddleware:
     for again, as often as the setting ``RETRY_TIMES`` says. Rate limits and errors in the platform's own words pass.
     A project's own page (``meta["detail_page"]``) is one of many. One of another shape is asked for once more, then
     passes with a flag (`flaw_of`), and the spider counts it; one that is cut off each time is one that cannot be had.
+    One that is refused or leads to a login, though no service that keeps programs out is seen in it, may be for members
+    only: its errback gets `Withheld`. The fifth in a row, with no good one between them, ends the crawl.
     The page that ends the crawl is kept for diagnosis.
 
     The setting ``BLOCK_GUARD`` off: what would have ended the crawl is only logged.
@@ -41,6 +48,8 @@ class BlockGuardMiddleware:
     def __init__(self, crawler: Crawler, *, only_warns: bool) -> None:
         self._crawler = crawler
         self._only_warns = only_warns
+        self._withheld = 0
+        """How many pages of projects in a row were withheld."""
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> Self:
@@ -48,11 +57,14 @@ class BlockGuardMiddleware:
         return cls(crawler, only_warns=not crawler.settings.getbool("BLOCK_GUARD", True))
 
     async def process_response(self, request: Request, response: Response) -> Response | Request:
-        """Return the answer, or a request to ask again; raises `middlewares.outcomes.Refused`."""
+        """Return the answer, or a request to ask again; raises `Withheld` and `middlewares.outcomes.Refused`."""
         # robots.txt, which has rules of its own.
         if request.callback is NO_CALLBACK:
             return response
         verdict = _judge(request, response)
+        is_one_of_many = bool(request.meta.get("detail_page"))
+        if is_one_of_many and verdict.kind is Kind.GOOD:
+            self._withheld = 0
         if verdict.kind in _PASSES:
             return response
         outcome = _outcome(response, verdict)
@@ -60,7 +72,6 @@ class BlockGuardMiddleware:
             logger.warning("%s", outcome)
             return response
         self._crawler.stats.inc_value(f"outsourcing/guard/{verdict.kind}")
-        is_one_of_many = bool(request.meta.get("detail_page"))
         if verdict.kind is Kind.TRUNCATED:
             if (again := self._ask_again(request)) is not None:
                 return again
@@ -72,6 +83,10 @@ class BlockGuardMiddleware:
                 return again
             response.flags.append(_FLAW + verdict.evidence)
             return response
+        if is_one_of_many and _may_be_private(response, verdict):
+            self._withheld += 1
+            if self._withheld < _MANY:
+                raise Withheld(str(outcome))
         return await self._end(response, outcome, verdict)
 
     async def _end(self, response: Response, outcome: Outcome, verdict: Verdict) -> NoReturn:
@@ -94,6 +109,11 @@ class BlockGuardMiddleware:
 def flaw_of(response: Response) -> str | None:
     """Return why the page of a project is not what was asked for, as the guard found; ``None`` when it is."""
     return next((flag.removeprefix(_FLAW) for flag in response.flags if flag.startswith(_FLAW)), None)
+
+
+def _may_be_private(response: Response, verdict: Verdict) -> bool:
+    is_plain_refusal = verdict.kind is Kind.BLOCKED and verdict.vendor is None and response.status == 403
+    return is_plain_refusal or verdict.kind is Kind.LOGIN
 
 
 def _judge(request: Request, response: Response) -> Verdict:

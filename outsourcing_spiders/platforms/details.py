@@ -15,9 +15,9 @@ from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from outsourcing_spiders.items import Project
-from outsourcing_spiders.middlewares.block_guard import flaw_of
+from outsourcing_spiders.middlewares.block_guard import Withheld, flaw_of
 from outsourcing_spiders.middlewares.outcomes import GivenUp, Refused, Skipped, end_crawl
-from outsourcing_spiders.outcomes import LayoutChanged, Outcome, Unreachable
+from outsourcing_spiders.outcomes import LayoutChanged, Outcome, Unreachable, told
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 from outsourcing_spiders.platforms.listing import ListingSpider
 
@@ -37,8 +37,11 @@ class DetailPagesSpider(ListingSpider[Any]):
     Not for projects whose full text is stored. A project whose page cannot be had, or not be read, is stored as the
     listing tells it, and its page is asked for again when it is met again; a crawl that missed one for no good reason
     does not pass for whole, so that the next one meets it. Good reasons are pages that are gone (404, 410), those that
-    are forbidden, and up to four that came and cannot be read: from the fifth on it is the layout's fault, and the
-    crawl ends as `LayoutChanged` when none could be read.
+    are forbidden, those that are withheld from us (`BlockGuardMiddleware` ends the crawl when they are many), and up to
+    four that came and cannot be read: from the fifth on it is the layout's fault, and the crawl ends as `LayoutChanged`
+    when none could be read.
+
+    When a crawl ends, for whatever reason, before all pages were asked for, the rest are given up.
     """
 
     detail_marker: ClassVar[str | tuple[str, ...] | None] = None
@@ -107,6 +110,9 @@ class DetailPagesSpider(ListingSpider[Any]):
             self.count("details/given_up")
         elif isinstance(error, Skipped):
             self.count("details/forbidden")
+        elif isinstance(error, Withheld):
+            self.count("details/withheld")
+            logger.warning("The page of a project is withheld from us: %s", error)
         elif not isinstance(error, Refused):
             self.count("details/failed")
             self.not_whole()
@@ -124,7 +130,7 @@ class DetailPagesSpider(ListingSpider[Any]):
             return
         self.not_whole()
         if self._details_misread >= _MANY and not self._any_detail:
-            raise LayoutChanged(f"none of the first pages of projects can be read: {error!r}") from error
+            raise LayoutChanged(f"none of the first pages of projects can be read: {told(error)}") from error
         self.count_error(error)
         logger.error("%s cannot be read: %r", response.url, error)
 

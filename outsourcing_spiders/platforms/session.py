@@ -10,7 +10,7 @@ from scrapy.http import Response
 from scrapy.http.cookies import CookieJar
 from twisted.python.failure import Failure
 
-from outsourcing_spiders.middlewares.outcomes import Skipped, end_crawl
+from outsourcing_spiders.middlewares.outcomes import GivenUp, Skipped, end_crawl
 from outsourcing_spiders.outcomes import PermissionRequired
 from outsourcing_spiders.platforms.listing import ERRORS, ListingSpider
 
@@ -41,7 +41,7 @@ class SessionSpider(ListingSpider[Any]):
 
     def session_failed(self, failure: Failure) -> None:
         """End the crawl; an errback."""
-        if isinstance(failure.value, Skipped):
+        if isinstance(failure.value, Skipped) and not isinstance(failure.value, GivenUp):
             end_crawl(self, PermissionRequired(f"{failure.value}; the listing cannot be read without that page"))
         self.failed(failure)
 

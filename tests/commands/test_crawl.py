@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from _crawls import project_settings
+from conftest import scrapy_environment
 from platforms_standins._server import StandInProcess
 from platforms_standins.freelancer import standin_process
+from scrapy import signals
 from scrapy.crawler import AsyncCrawlerRunner
 from scrapy.settings import Settings
 
-from outsourcing_spiders.commands.crawl import Command, put_back_unreadable
+from outsourcing_spiders.commands.crawl import Command, StoppableCrawler, put_back_unreadable
 from outsourcing_spiders.outcomes import Blocked, CloseReason, judge
+from outsourcing_spiders.spiders.freelancer import FreelancerSpider
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres
 
 REPOSITORY = Path(__file__).parents[2]
@@ -210,6 +216,40 @@ def test_a_bound_of_the_user_is_a_success(site: StandInProcess, data: Path) -> N
     ended = crawl(site, data, "-a", "full=1", "-s", "CLOSESPIDER_ITEMCOUNT=5")
     assert "freelancer closespider itemcount" in ended.stderr
     assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("moment", [signals.spider_opened, signals.engine_started], ids=["opened", "started"])
+async def test_a_crawl_that_is_told_to_stop_while_it_starts_is_shut_down(moment: object) -> None:
+    crawler = StoppableCrawler(FreelancerSpider, project_settings(STORAGE_ENABLED=False))
+    stopping: list[asyncio.Future[None]] = []
+
+    def stop() -> None:
+        stopping.append(asyncio.ensure_future(crawler.stop_async()))
+
+    crawler.signals.connect(stop, signal=moment)
+    # Scrapy's own crawler goes on for ever.
+    async with asyncio.timeout(90):
+        await asyncio.create_task(crawler.crawl_async(base_url="http://127.0.0.1:1"))
+        await stopping[0]
+    assert crawler.stats.get_value("finish_reason") == "shutdown"
+    assert crawler.stats.get_value("downloader/request_count", 0) == 0
+
+
+def test_a_signal_while_a_crawl_starts_is_no_failure(site: StandInProcess, data: Path) -> None:
+    command = [sys.executable, "-m", "scrapy", "crawl", "freelancer", "-a", f"base_url={site.base_url}", "-L", "DEBUG"]
+    crawling = subprocess.Popen(
+        command, cwd=REPOSITORY, env=scrapy_environment(data), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    with crawling, closing(crawling.stderr) as log:  # type: ignore[type-var]
+        # The first that is heard of a crawl, after it hears signals.
+        assert any("Enabled addons" in line for line in log)
+        crawling.send_signal(signal.SIGTERM)
+        rest = log.read()
+    assert crawling.returncode == 0, rest
+    assert "Traceback" not in rest
+    assert "shutting down gracefully" in rest
+    assert "aborted" not in rest
 
 
 def test_errors_of_the_spider_are_told_at_the_end(site: StandInProcess, data: Path, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from scrapy.http import Response
 from scrapy.http.request import NO_CALLBACK
 from twisted.python.failure import Failure
 
-from outsourcing_spiders.middlewares.block_guard import BlockGuardMiddleware, flaw_of
-from outsourcing_spiders.middlewares.outcomes import Refused
+from outsourcing_spiders.middlewares.block_guard import BlockGuardMiddleware, Withheld, flaw_of
+from outsourcing_spiders.middlewares.outcomes import GivenUp, Refused
 from outsourcing_spiders.platforms.base import PlatformSpider
 
 ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=True)
@@ -80,9 +80,10 @@ async def site() -> AsyncIterator[Site]:
 
 
 class Pages(PlatformSpider):
-    """Asks for one page."""
+    """Asks for one page, or one after the other."""
 
     name = "pages"
+    paths: ClassVar[tuple[str, ...]] = ("page",)
     access: ClassVar[Literal["api", "public", "permission"]] = "public"
     home = "https://www.example.com"
     marker: ClassVar[str | tuple[str, ...] | None] = MARKER
@@ -94,7 +95,9 @@ class Pages(PlatformSpider):
     async def start(self) -> AsyncIterator[Request]:
         self.read, self.failed = [], []
         meta = {**self.meta, "marker": self.marker} if self.marker else dict(self.meta)
-        yield Request(self.absolute("page"), headers=self.headers, meta=meta, errback=self.fail)
+        for number, path in enumerate(self.paths):
+            asked = Request(self.absolute(path), headers=self.headers, meta=meta, errback=self.fail, dont_filter=True)
+            yield asked.replace(priority=-number)
 
     def parse(self, response: Response) -> None:
         self.read.append(response)
@@ -110,11 +113,13 @@ async def read_page(
     marker: Any = MARKER,
     headers: dict[str, str] | None = None,
     meta: dict[str, Any] | None = None,
+    paths: tuple[str, ...] = ("page",),
     database_url: str | None = None,
     **settings: Any,
 ) -> tuple[Crawl, Pages]:
-    """Crawl the path ``/page`` of a site."""
-    told = {"marker": marker, "headers": headers or {}, "meta": {"handle_httpstatus_all": True, **(meta or {})}}
+    """Crawl the path ``/page`` of a site, or others."""
+    meta = {"handle_httpstatus_all": True, **(meta or {})}
+    told = {"marker": marker, "headers": headers or {}, "meta": meta, "paths": paths}
     spider: Any = type("OnePage", (Pages,), told)
     done = await crawl(database_url, folder, spider=spider, base_url=site.base_url, settings=settings)
     found: Any = done.crawler.spider
@@ -270,16 +275,58 @@ async def test_a_project_page_that_is_cut_off_each_time_is_one_that_cannot_be_ha
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
-    [(Answer([CHALLENGE], 403), "blocked"), (Answer([""], 302, {"Location": "/login"}), "login_required")],
-    ids=["blocked", "login"],
+    "answer",
+    [Answer([CHALLENGE], 403), Answer([INCAPSULA]), Answer([OTHER], 403, {"X-Datadome": "protected"})],
+    ids=["challenge", "challenge with 200", "403 of a service"],
 )
-async def test_a_project_page_that_is_refused_ends_the_crawl(
-    answer: Answer, reason: str, site: Site, tmp_path: Path
+async def test_a_service_that_keeps_programs_out_of_a_project_page_ends_the_crawl(
+    answer: Answer, site: Site, tmp_path: Path
 ) -> None:
     site.answers["/page"] = answer
     done, spider = await read_page(site, tmp_path, meta={"detail_page": True})
-    assert (done.reason, spider.read) == (reason, [])
+    assert (done.reason, spider.read) == ("blocked", [])
+
+
+WITHHELD = pytest.mark.parametrize(
+    ("answer", "reason", "said"),
+    [
+        (Answer([OTHER], 403), "blocked", "403: it refuses us (the status 403)"),
+        (Answer([OTHER], 401), "login_required", "401: it wants a login (the status 401)"),
+        (Answer([""], 302, {"Location": "/login?goto=/page"}), "login_required", "302: it wants a login (a redirect"),
+    ],
+    ids=["403", "401", "login"],
+)
+
+
+@WITHHELD
+async def test_project_pages_that_are_withheld_end_no_crawl(
+    answer: Answer, reason: str, said: str, site: Site, tmp_path: Path
+) -> None:
+    site.answers |= {"/page": answer, "/good": Answer([GOOD])}
+    paths = ("page",) * 4 + ("good",) + ("page",) * 4
+    done, spider = await read_page(site, tmp_path, meta={"detail_page": True}, paths=paths)
+    assert (done.reason, done.outcome, done.errors, len(spider.read)) == ("finished", None, [], 1)
+    assert [type(error) for error in spider.failed] == [Withheld] * 8
+    assert all(f"/page answered {said}" in str(error) for error in spider.failed)
+    # None of them is asked for again, and no login page.
+    assert site.asked == ["/robots.txt", *(f"/{path}" for path in paths)]
+
+
+@ONE_SERVER
+@WITHHELD
+async def test_the_fifth_project_page_in_a_row_that_is_withheld_ends_the_crawl(
+    answer: Answer, reason: str, said: str, site: Site, database_url: str, tmp_path: Path
+) -> None:
+    site.answers["/page"] = answer
+    done, spider = await read_page(
+        site, tmp_path, meta={"detail_page": True}, paths=("page",) * 6, database_url=database_url
+    )
+    assert (done.reason, site.asked.count("/page")) == (reason, 5)
+    assert f"/page answered {said}" in str(done.outcome)
+    # The sixth was never sent.
+    assert [type(error) for error in spider.failed] == [Withheld] * 4 + [Refused, GivenUp]
+    (kept,) = await fetch(database_url, "SELECT reason, status FROM kept_pages")
+    assert (kept["reason"], kept["status"]) == (reason, answer.status)
 
 
 async def test_switched_off_it_only_warns(site: Site, tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ import pytest
 from _crawls import Crawl, crawl, fetch, runs
 from platforms_standins.peopleperhour import PeoplePerHourStandIn
 from scrapy.http import Response
+from scrapy.utils.asyncio import call_later
 
+from outsourcing_spiders.extensions import prompt_stop
 from outsourcing_spiders.items import Project
 from outsourcing_spiders.platforms.details import DetailPagesSpider
 from outsourcing_spiders.platforms.json_rows import Row
@@ -128,6 +130,30 @@ async def test_pages_that_robots_txt_forbids_are_left_out(tmp_path: Path) -> Non
         done = await read(None, tmp_path, site)
         assert (done.reason, len(done.items), details(site)) == ("finished", 20, [])
     assert done.counted("details") == {"forbidden": 20}
+
+
+@ONE_SERVER
+@pytest.mark.parametrize("fault", ["login", "forbidden"])
+async def test_pages_that_are_for_members_only_keep_nothing_from_being_whole(
+    fault: str, database_url: str, tmp_path: Path
+) -> None:
+    async with plain() as site:
+        private = set(site.listed_ids()[3:15:5])
+        for key in private:
+            site.fail(fault, path=f"-{key}")
+        done = await read(database_url, tmp_path, site)
+        assert (done.reason, done.outcome, len(done.items), done.errors) == ("finished", None, 50, [])
+        assert done.counted("details") == {"withheld": 3}
+        told = [line for line in done.log if line.startswith("WARNING") and "withheld from us: http" in line]
+        assert len(told) == 3
+        assert (await runs(database_url))[0]["whole"] == "-infinity"
+        assert {key for key, whole in (await complete(database_url)).items() if not whole} == private
+        site.requests.clear()
+        again = await read(database_url, tmp_path, site)
+        assert (again.reason, set(details(site)), again.counted("details")) == ("up_to_date", private, {"withheld": 3})
+        site.heal()
+        await read(database_url, tmp_path, site)
+        assert all((await complete(database_url)).values())
 
 
 Fault = Callable[[PeoplePerHourStandIn], object]
@@ -250,18 +276,86 @@ async def test_a_page_that_is_given_up_is_no_forbidden_one(tmp_path: Path) -> No
         )
         await stopping
     assert done.reason == "shutdown"
-    assert done.counted("details") == {"given_up": 1}
+    # Those that were not sent yet as well.
+    assert done.counted("details") == {"given_up": len(done.items)}
+    assert len(done.items) >= 20
 
 
 @ONE_SERVER
-async def test_an_interrupted_crawl_keeps_what_it_read_and_is_not_whole(database_url: str, tmp_path: Path) -> None:
+async def test_what_is_given_up_is_stored_before_the_database_has_no_time_left(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delays: list[float] = []
+
+    def call_now(delay: float, function: Callable[[], None]) -> Any:
+        delays.append(delay)
+        return call_later(0, function)
+
+    monkeypatch.setattr(prompt_stop, "call_later", call_now)
     async with plain() as site:
-        first = await read(database_url, tmp_path, site, settings={"CLOSESPIDER_ITEMCOUNT": 12})
-        assert first.reason == "closespider_itemcount"
-        kept = {key for key, whole in (await complete(database_url)).items() if whole}
-        assert len(kept) >= 12
-        assert (await runs(database_url))[0]["whole"] is None
+        site.fail("held", path="/freelance-jobs/", after=5)
+        done = await read(database_url, tmp_path, site, on_item=stop, settings={"STOP_GRACE": 600})
+    assert done.reason == "shutdown"
+    assert delays == [450]
+    (run,) = await runs(database_url)
+    assert (run["spooled"], run["written"] in (20, 40)) == (0, True)
+
+
+_stopping: set[asyncio.Future[None]] = set()
+
+
+def stop(number: int, done: Crawl) -> None:
+    """Tell a crawl to stop, as a signal does, when its fifth project is stored."""
+    if number == 5:
+        _stopping.add(asyncio.ensure_future(done.crawler.stop_async()))
+
+
+@ONE_SERVER
+@pytest.mark.parametrize(
+    ("reason", "fault", "options"),
+    [
+        ("shutdown", None, {"on_item": stop, "settings": {"STOP_GRACE": 60}}),
+        ("closespider_itemcount", None, {"settings": {"CLOSESPIDER_ITEMCOUNT": 5}}),
+        ("blocked", {"kind": "challenge", "after": 5}, {}),
+        ("rate_limited", {"status": 429, "after": 5}, {}),
+        ("unreachable", {"status": 500, "after": 5}, {}),
+    ],
+)
+async def test_an_interrupted_crawl_keeps_what_it_read_and_is_not_whole(
+    reason: str, fault: dict[str, Any] | None, options: dict[str, Any], database_url: str, tmp_path: Path
+) -> None:
+    async with plain() as site:
+        if fault is not None:
+            site.fail(**fault, path="/freelance-jobs/")
+        first = await read(database_url, tmp_path, site, **options)
+        assert first.reason == reason
+        (run,) = await runs(database_url)
+        assert (run["whole"], run["spooled"], run["items_scraped"]) == (None, 0, run["written"])
+        found = await complete(database_url)
+        # Whole pages of the listing, also those projects whose own page waited to be asked for.
+        assert set(found) == set(site.listed_ids()[: len(found)])
+        assert len(found) in (20, 40)
+        kept = {key for key, whole in found.items() if whole}
+        assert len(kept) >= 5
+        counted = first.counted("details")
+        assert counted["given_up"] > 5
+        assert len(found) - len(kept) - sum(counted.values()) in (0, 1), "one was refused"
+        site.heal()
         site.requests.clear()
-        done = await read(database_url, tmp_path, site)
+        done = await read(database_url, tmp_path, site, settings={"REMEMBER_BLOCKS": False})
         assert (done.reason, set(details(site))) == ("finished", set(site.listed_ids()) - kept)
         assert all((await complete(database_url)).values())
+
+
+@ONE_SERVER
+async def test_pages_that_wait_on_disk_are_not_given_up(database_url: str, tmp_path: Path) -> None:
+    async with plain() as site:
+        kept_on_disk = {"JOBDIR": str(tmp_path / "job"), "STOP_GRACE": 60}
+        first = await read(database_url, tmp_path, site, on_item=stop, settings=kept_on_disk)
+        assert (first.reason, first.counted("details")) == ("shutdown", {})
+        assert all((await complete(database_url)).values())
+        asked = details(site)
+        site.requests.clear()
+        await read(database_url, tmp_path, site, settings=kept_on_disk)
+        assert set(details(site)) == set(site.listed_ids()) - set(asked)
+        assert await complete(database_url) == dict.fromkeys(site.listed_ids(), True)
