@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from scrapy import signals
 from scrapy.crawler import Crawler
@@ -14,6 +15,7 @@ from scrapy.exceptions import NotConfigured
 from outsourcing_spiders.extensions.health import Health
 from outsourcing_spiders.extensions.log_redaction import hide_in
 from outsourcing_spiders.middlewares.conditional import ConditionalMiddleware
+from outsourcing_spiders.middlewares.pacing import PacingMiddleware
 from outsourcing_spiders.outcomes import CloseReason, Outcome, close_reason, judge
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 
@@ -98,7 +100,7 @@ class RunLog:
             if whole is not None and (conditional := self._crawler.get_downloader_middleware(ConditionalMiddleware)):
                 await store.store_validators(conditional.found)
             if requests and store.is_open:
-                await _note_block(store, spider, named)
+                await self._note_block(store, spider, was_let_in=scraped > 0 or named in _READ_TO_THE_END)
             await store.tidy()
         except Exception as error:
             if is_logged:
@@ -118,6 +120,27 @@ class RunLog:
         if scraped != totals.accounted:
             stats.set_value("outsourcing/unaccounted", scraped - totals.accounted)
             logger.error("%d items were scraped, but %d are accounted for", scraped, totals.accounted)
+
+    async def _note_block(self, store: Store, spider: Any, *, was_let_in: bool) -> None:
+        """Let the next crawls leave a platform alone that refused this one, or that wants a long rest now.
+
+        Why the crawl ended is another matter: one that was told to stop, too, may have met a refusal.
+        """
+        from outsourcing_spiders.storage.blocks import PAUSES
+
+        pacing = self._crawler.get_downloader_middleware(PacingMiddleware)
+        # What one more request would have ended this crawl with is kept by those that follow.
+        rest = None if pacing is None else pacing.long_rest(urlsplit(spider.base_url).hostname or "")
+        outcome: Outcome | None = rest
+        if isinstance(spider.outcome, Outcome) and spider.outcome.reason in PAUSES:
+            outcome = spider.outcome
+        elif was_let_in:
+            await store.forget_block(spider.host)
+        if outcome is None:
+            return
+        asked = max((told.retry_at for told in (outcome, rest) if told and told.retry_at), default=None)
+        block = await store.remember_block(spider.host, reason=outcome.reason, message=str(outcome), asked=asked)
+        logger.info("%s is left alone until %s UTC", spider.host, f"{block.retry_at.astimezone(UTC):%Y-%m-%d %H:%M}")
 
     def _summary(
         self, name: str, reason: str, totals: Totals, scraped: int, requests: int, ours: dict[str, Any], database: str
@@ -146,18 +169,6 @@ def _egg() -> str | None:
     """Return the name of the archive that this code was read from, which Scrapyd gives each version; else ``None``."""
     archive = getattr(__spec__ and __spec__.loader, "archive", None)
     return Path(archive).stem if archive else None
-
-
-async def _note_block(store: Store, spider: Any, reason: CloseReason) -> None:
-    """Let the next crawls leave a platform alone that refused this one; or no more, when it let this one in."""
-    from outsourcing_spiders.storage.blocks import PAUSES
-
-    outcome = spider.outcome
-    if reason in PAUSES and isinstance(outcome, Outcome):
-        block = await store.remember_block(spider.host, reason=reason, message=str(outcome), asked=outcome.retry_at)
-        logger.info("%s is left alone until %s UTC", spider.host, f"{block.retry_at.astimezone(UTC):%Y-%m-%d %H:%M}")
-    elif reason in _READ_TO_THE_END:
-        await store.forget_block(spider.host)
 
 
 _READ_TO_THE_END = frozenset({CloseReason.FINISHED, CloseReason.UP_TO_DATE})

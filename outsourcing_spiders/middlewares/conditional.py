@@ -26,7 +26,8 @@ class ConditionalMiddleware:
     `KnownProjectsMiddleware` says which. The first one that is not modified ends the crawl, as a known page does.
     The validators of a page are remembered when the crawl ended well and all that the page held is stored; until
     then, "not modified" would hide projects. So would those of a crawl with ``since``, which leaves out what is older,
-    and those of a rendered page, whose rows its scripts fetch.
+    and those of a rendered page, whose rows its scripts fetch; and those of a page of which projects were deleted,
+    which is why the database forgets them then.
     """
 
     def __init__(self, crawler: Crawler) -> None:

@@ -18,12 +18,14 @@ class RateLimit:
     """The times of the last requests, for one window."""
 
     def __init__(self, window: Window, sent: Iterable[float] = ()) -> None:
-        requests, self.seconds = window
-        self._times = deque(sent, maxlen=requests)
+        self._requests, self._seconds = window
+        self._times = deque(sent, maxlen=self._requests)
 
-    def free_at(self) -> float:
-        """Return when there is room for one more."""
-        return self._times[0] + self.seconds if len(self._times) == self._times.maxlen else 0.0
+    def free_at(self, crawls: int = 1) -> float:
+        """Return when there is room for one more, in the share that each of so many crawls has of the window."""
+        share = max(self._requests // crawls, 1)
+        seconds = self._seconds * max(crawls / self._requests, 1)
+        return self._times[-share] + seconds if len(self._times) >= share else 0.0
 
     def note(self, now: float) -> None:
         """Take in that a request is sent."""
@@ -53,13 +55,15 @@ class HostPace:
         self._why = ""
         self.crawl_delay = 0.0
         """Seconds that robots.txt asks for."""
+        self.crawls = 1
+        """How many crawls share this pace: each waits so many times as long."""
         self.refusals = 0
         """Refusals (429, 503) since the last good answer."""
 
     def send_at(self) -> float:
         """Return the earliest moment for the next request."""
         after = self._sent[-1] + self._least_gap() if self._sent else 0.0
-        return max(after, self._held_until, *(limit.free_at() for limit in self._limits.values()), 0.0)
+        return max(after, self._held_until, *(limit.free_at(self.crawls) for limit in self._limits.values()), 0.0)
 
     def hand_out_at(self) -> float:
         """Return the earliest moment to hand out the next request, which may take a while until it is sent."""
@@ -67,14 +71,15 @@ class HostPace:
 
     def rest(self, now: float) -> float:
         """Return for how many seconds from now the host wants to be left alone, by what its answers said."""
-        told = (limit.free_at() for window, limit in self._limits.items() if window not in self._documented)
+        limits = self._limits.items()
+        told = (limit.free_at(self.crawls) for window, limit in limits if window not in self._documented)
         return max(self._held_until, *told, now) - now
 
     def why(self, now: float) -> str:
         """Say what is waited for at present, after "waiting 40 s: HOST …"."""
         if self._held_until > now and self._held_until >= self.send_at():
             return self._why
-        windows = [window for window, limit in self._limits.items() if limit.free_at() >= self.send_at()]
+        windows = [window for window, limit in self._limits.items() if limit.free_at(self.crawls) >= self.send_at()]
         if windows and self.send_at() > now:
             return f"grants {windows[0][0]} requests in {windows[0][1]:g} s"
         return "wants a pause between requests"
@@ -120,7 +125,7 @@ class HostPace:
             self._held_until, self._why = until, why
 
     def _least_gap(self) -> float:
-        return max(self._gap, self._slowed(self.crawl_delay))
+        return max(self._gap, self._slowed(self.crawl_delay)) * self.crawls
 
     def _slowed(self, delay: float) -> float:
         return min(delay * self._slowdown, max(delay, _LONGEST_PAUSE))

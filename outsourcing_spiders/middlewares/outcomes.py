@@ -70,12 +70,12 @@ def refuse(crawler: Crawler, outcome: Outcome) -> NoReturn:
 
 
 def close_crawl(crawler: Crawler, outcome: Outcome) -> None:
-    """Ask the engine to end the crawl for `outcome`, with one line in the log; the first outcome counts."""
+    """Ask the engine to end the crawl for `outcome`, with one line in the log if it is the one that counts."""
     spider: Any = crawler.spider
-    is_first = getattr(spider, "outcome", None) is None
-    if is_first and hasattr(spider, "end"):
+    if hasattr(spider, "end"):
         spider.end(outcome)
-    if is_first:
+    # Without an `outcome` it is no spider of this project, such as that of `scrapy shell`.
+    if getattr(spider, "outcome", outcome) is outcome:
         logger.error("%s", outcome)
     closing = asyncio.ensure_future(_close(crawler, outcome))
     _closing.add(closing)

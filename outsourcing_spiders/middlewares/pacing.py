@@ -19,14 +19,16 @@ from scrapy.robotstxt import RobotParser
 
 from outsourcing_spiders.middlewares.host_pace import HostPace
 from outsourcing_spiders.middlewares.kept_pages import decoded_headers
-from outsourcing_spiders.middlewares.outcomes import refuse
+from outsourcing_spiders.middlewares.outcomes import GivenUp, refuse
 from outsourcing_spiders.outcomes import RateLimited, WrongArgument
 from outsourcing_spiders.parsing.rate_limits import Limits, Window, read_limits
+from outsourcing_spiders.platforms.base import PlatformSpider
 
 logger = logging.getLogger(__name__)
 
 REFUSALS = frozenset({429, 503})
 _WORTH_TELLING = 5.0  # seconds
+_LOOK_INTERVAL = 0.2  # seconds
 
 
 class PacingMiddleware:
@@ -47,6 +49,7 @@ class PacingMiddleware:
         self._retries = crawler.settings.getint("RATE_LIMIT_RETRIES")
         self._longest_wait = crawler.settings.getfloat("RATE_LIMIT_LONGEST_WAIT")
         self._hosts: dict[str, HostPace] = {}
+        self._crawls = 1
         self._timer: asyncio.TimerHandle | None = None
         self._told: dict[str, float] = {}
         self._from_queue: WeakSet[Request] = WeakSet()
@@ -63,21 +66,22 @@ class PacingMiddleware:
         return middleware
 
     async def process_request(self, request: Request) -> Request | None:
-        """Wait until the host may be asked; what came from `PacedQueue` goes back there. Raises `Refused`."""
+        """Wait until the host may be asked; put what came from `PacedQueue` back. Raises `Refused`, `GivenUp`."""
         host, loop = host_of(request), asyncio.get_running_loop()
         pace = self.pace(host)
         if pace.crawl_delay > self._longest_wait:
             problem = f"robots.txt of {host} wants {pace.crawl_delay:.0f} s between two requests"
             refuse(self._crawler, RateLimited(problem))
         while (pause := pace.send_at() - loop.time()) > 0:
-            if (rest := pace.rest(loop.time())) > self._longest_wait:
-                problem = f"{host} wants {rest:.0f} s of rest before the next request: it has had enough of us for now"
-                refuse(self._crawler, RateLimited(problem, retry_at=datetime.now(UTC) + timedelta(seconds=rest)))
+            if (outcome := self.long_rest(host)) is not None:
+                refuse(self._crawler, outcome)
             if request in self._from_queue:
                 # What robots.txt asks for was not known there yet, or an answer has come since.
                 return _again(request)
+            if self._is_ending():
+                raise GivenUp("the crawl was told to stop before it could be asked for")
             self._tell(host, pause, pace.why(loop.time()))
-            await asyncio.sleep(pause)
+            await asyncio.sleep(min(pause, _LOOK_INTERVAL))
         pace.note_sent(loop.time())
         return None
 
@@ -100,8 +104,23 @@ class PacingMiddleware:
             pace = HostPace(
                 delay=self._delay, jitter=self._jitter, windows=self._windows, first_pause=self._first_pause
             )
+            pace.crawls = self._crawls
             self._hosts[host] = pace
         return pace
+
+    def share(self, crawls: int) -> None:
+        """Take only the share of the pace that each of so many crawls has, this one among them."""
+        self._crawls = crawls
+        for pace in self._hosts.values():
+            pace.crawls = crawls
+
+    def long_rest(self, host: str) -> RateLimited | None:
+        """Return what ends a crawl that is to ask `host` once more, where it wants more rest than is waited for."""
+        rest = self.pace(host).rest(asyncio.get_running_loop().time())
+        if rest <= self._longest_wait:
+            return None
+        problem = f"{host} wants {rest:.0f} s of rest before the next request: it has had enough of us for now"
+        return RateLimited(problem, retry_at=datetime.now(UTC) + timedelta(seconds=rest))
 
     def may_hand_out(self, host: str) -> bool:
         """Tell whether a request to `host` can be sent now; if time alone forbids it, the engine is woken then."""
@@ -138,6 +157,11 @@ class PacingMiddleware:
             return ""
         return f"waiting {pause:.0f} s: {longest[0]} {longest[1].why(now)}"
 
+    def _is_ending(self) -> bool:
+        # Nothing tells a middleware that the crawl ends, and the end waits for what is under way.
+        slot = getattr(self._crawler._engine, "_slot", None)
+        return slot is not None and slot.closing is not None
+
     def _wakes_before(self, moment: float) -> bool:
         timer = self._timer
         return timer is not None and not timer.cancelled() and timer.when() <= moment
@@ -167,7 +191,8 @@ class PacingMiddleware:
         )
 
     def _on_robots_txt(self, robotparser: RobotParser, request: Request) -> None:
-        asked = robotparser.crawl_delay(self._crawler.settings["USER_AGENT"])
+        settings = self._crawler.settings
+        asked = robotparser.crawl_delay(settings["ROBOTSTXT_USER_AGENT"] or settings["USER_AGENT"])
         self.pace(host_of(request)).crawl_delay = float(asked or 0)
 
     def _on_reached_downloader(self, request: Request) -> None:
@@ -187,8 +212,21 @@ class PacingMiddleware:
 class PacedQueue(DownloaderAwarePriorityQueue):
     """Hand out no request before it can be sent; meanwhile, hand out those to other hosts.
 
-    What waits here is dropped when the crawl is told to stop, and takes no place from anybody.
+    What waits here is dropped when the crawl is told to stop, and takes no place from anybody. With ``JOBDIR`` it waits
+    for the next crawl; but that one begins to read the listing anew, which has moved, and needs only pages of projects.
     """
+
+    def __init__(self, crawler: Crawler, *args: Any, **kwargs: Any) -> None:
+        super().__init__(crawler, *args, **kwargs)
+        if isinstance(crawler.spider, PlatformSpider):
+            waiting: list[Request] = []
+            while self.pqueues:
+                if (request := super().pop()) is not None:
+                    waiting.append(request)
+            # Last in, first out: so they keep their order.
+            for request in reversed(waiting):
+                if "detail_page" in request.meta:
+                    self.push(request)
 
     def pop(self) -> Request | None:
         """Return the next request that can be sent now, if there is one."""

@@ -11,7 +11,7 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.robotstxt import RobotParser
 
-from outsourcing_spiders.middlewares.outcomes import Skipped, refuse
+from outsourcing_spiders.middlewares.outcomes import GivenUp, Skipped, refuse
 from outsourcing_spiders.middlewares.permission import permitted_platforms
 from outsourcing_spiders.outcomes import PermissionRequired, Unreachable
 
@@ -26,7 +26,7 @@ class ObeyRobotsTxt(RobotsTxtMiddleware):
 
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
-        self._unreadable: dict[str, str] = {}
+        self._unreadable: dict[str, str | GivenUp] = {}
         """Why the file of a host cannot be read."""
 
     async def process_request(self, request: Request) -> None:  # type: ignore[override] # Scrapy's takes the spider, too
@@ -35,7 +35,10 @@ class ObeyRobotsTxt(RobotsTxtMiddleware):
             return
         host = urlsplit(request.url).netloc
         rules = await self.robot_parser(request)
-        if problem := self._unreadable.get(host):
+        problem = self._unreadable.get(host)
+        if isinstance(problem, GivenUp):
+            raise GivenUp(str(problem))
+        if problem:
             refuse(self.crawler, Unreachable(f"robots.txt of {host} cannot be read ({problem}); try again later"))
         if rules is not None and not self._is_permitted():
             self.process_request_2(rules, request)
@@ -66,7 +69,7 @@ class ObeyRobotsTxt(RobotsTxtMiddleware):
         await super()._parse_robots(response, netloc, request)
 
     def _robots_error(self, exc: Exception, netloc: str) -> None:
-        self._unreadable[netloc] = str(exc) or type(exc).__name__
+        self._unreadable[netloc] = exc if isinstance(exc, GivenUp) else str(exc) or type(exc).__name__
         super()._robots_error(exc, netloc)
 
     def _spider_name(self) -> str:

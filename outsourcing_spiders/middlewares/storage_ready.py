@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from scrapy.crawler import Crawler
 from scrapy.exceptions import NotConfigured
 
-from outsourcing_spiders.outcomes import Blocked, CloseReason, RateLimited
+from outsourcing_spiders.outcomes import Blocked, CloseReason, Outcome, RateLimited
 from outsourcing_spiders.pipelines.storage import StoragePipeline
 
 if TYPE_CHECKING:
@@ -38,13 +38,28 @@ class StorageReadyMiddleware:
 
     async def process_start(self, start: Any) -> Any:
         """Pass the first requests on, once the database is open; raises `StorageError`, `Blocked`, `RateLimited`."""
+        engine = self._crawler.engine
+        # What an earlier run left in JOBDIR would be sent meanwhile.
+        engine.pause()
+        try:
+            await self._make_ready()
+            async for request in start:
+                engine.unpause()
+                yield request
+        except Outcome:
+            # It ends the crawl, and nothing is sent any more.
+            raise
+        except BaseException:
+            engine.unpause()
+            raise
+        engine.unpause()
+
+    async def _make_ready(self) -> None:
         pipeline = self._crawler.get_item_pipeline(StoragePipeline)
         if pipeline is not None:
             await pipeline.open_store()
             if self._crawler.settings.getbool("REMEMBER_BLOCKS"):
                 await self._refuse_if_blocked(pipeline.store)
-        async for request in start:
-            yield request
 
     async def _refuse_if_blocked(self, store: Store) -> None:
         spider: Any = self._crawler.spider

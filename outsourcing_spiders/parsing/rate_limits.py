@@ -7,7 +7,8 @@ forms that they took; what GitHub and others send under ``X-``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,7 +19,10 @@ Window = tuple[int, float]
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
 _RESET = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-after")
 _LIMIT = ("ratelimit-limit", "ratelimit-policy", "x-ratelimit-limit", "x-rate-limit-limit")
-_NUMBER = re.compile(r"\d{1,20}(?!\d)(?:\.\d{1,9})?", re.ASCII)
+# Several limits in one header are told as a list, the closest one first; the comma of a date is none between two.
+_LIST = re.compile(r"[,;](?!\s*\d{1,2}[ -][a-z]{3})", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"-?\d{1,20}(?:\.\d{1,9})?", re.ASCII)
+_SPAN = re.compile(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9}(?:\.\d{1,9})?)(m?)s)?", re.ASCII)
 _POLICY = re.compile(
     r'(?:^|,)\s*(?:(\d{1,12})|"[^"]{0,100}"|[a-z]\w{0,99})\s*((?:;\s*\w+="?[^",;]{0,100}"?\s*)+)',
     re.ASCII | re.IGNORECASE,
@@ -62,16 +66,19 @@ def read_limits(headers: Mapping[str, str], *, now: datetime) -> Limits:
     Nothing is raised.
     """
     told_remaining, told_reset = _closest_limit(headers.get("ratelimit", ""))
-    remaining = _first_number(headers, _REMAINING)
+    remaining = _first(headers, _REMAINING, _number)
     if remaining is None:
         remaining = told_remaining
-    reset = _first_number(headers, _RESET)
+    reset = _first(headers, _RESET, lambda text: _seconds(text, now))
     if reset is None:
         reset = told_reset
+    waits = [seconds for text in _items(headers.get("retry-after", "")) if (seconds := _seconds(text, now)) is not None]
     return Limits(
-        retry_after=_seconds(headers.get("retry-after", ""), now),
-        remaining=None if remaining is None else int(remaining),
-        reset=None if reset is None else _believable(_from_now(reset, now)),
+        # Whoever says so wants to be left alone, for however long.
+        retry_after=min(max(*waits, 0.0), _LONGEST) if waits else None,
+        # Those who count on tell how far beyond the limit we are.
+        remaining=None if remaining is None else max(int(remaining), 0),
+        reset=max(reset, 0.0) if reset is not None and reset <= _LONGEST else None,
         windows=tuple(_windows(", ".join(headers[name] for name in _LIMIT if name in headers))),
     )
 
@@ -86,25 +93,32 @@ def _closest_limit(text: str) -> tuple[float | None, float | None]:
     return fields.get("remaining"), fields.get("reset")
 
 
-def _first_number(headers: Mapping[str, str], names: tuple[str, ...]) -> float | None:
-    for name in names:
-        # Several limits in one header are told as a list, the closest one first.
-        if found := _NUMBER.match(headers.get(name, "").strip()):
-            return float(found[0])
-    return None
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in _LIST.split(text[:2_000])]
+
+
+def _first(headers: Mapping[str, str], names: tuple[str, ...], read: Callable[[str], float | None]) -> float | None:
+    """Return what can be read of the first of these headers that says anything."""
+    return next((found for name in names if (found := read(_items(headers.get(name, ""))[0])) is not None), None)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _seconds(text: str, now: datetime) -> float | None:
-    text = text.strip()
-    if _NUMBER.fullmatch(text):
-        return _at_most(_from_now(float(text), now))
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    # A date without a zone is of "-0000", which means UTC.
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return _at_most((moment - now).total_seconds())
+    """Return how many seconds from now a number, a span (``1m30s``) or a moment means."""
+    if (number := _number(text)) is not None:
+        return _from_now(number, now) if number >= 0 else None
+    if text and (span := _SPAN.fullmatch(text)):
+        hours, minutes, seconds, milli = span.groups(default="0")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds) / (1000 if milli == "m" else 1)
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        with suppress(TypeError, ValueError, OverflowError):
+            moment = read(text)
+            # A moment without a zone is of UTC: so "-0000" is meant in the dates of HTTP.
+            return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
+    return None
 
 
 def _from_now(number: float, now: datetime) -> float:
@@ -112,15 +126,6 @@ def _from_now(number: float, now: datetime) -> float:
     while number >= _EPOCH_MILLISECONDS:
         number /= 1000
     return number - now.timestamp() if number >= _EPOCH_SECONDS else number
-
-
-def _at_most(seconds: float) -> float:
-    # Whoever says so wants to be left alone, for however long.
-    return min(max(seconds, 0.0), _LONGEST)
-
-
-def _believable(seconds: float) -> float | None:
-    return max(seconds, 0.0) if seconds <= _LONGEST else None
 
 
 def _windows(text: str) -> list[Window]:

@@ -163,8 +163,13 @@ class PlatformSpider(PlatformTimes, scrapy.Spider):
         end_crawl(self, Unreachable(f"{request.url} got no answer: {said}"))
 
     def end(self, outcome: Outcome | CloseReason) -> None:
-        """Let the crawl end with `outcome` once what is under way is done; the first one counts."""
-        if self.outcome is None:
+        """Let the crawl end with `outcome` once what is under way is done.
+
+        The first one counts, but for how the listing ended: what comes after it, such as a block on the projects' own
+        pages, counts more.
+        """
+        before = self.outcome
+        if before is None or (_is_of_listing(before) and not _is_of_listing(outcome)):
             self.outcome = outcome
 
     def count(self, what: str, by: int = 1) -> None:
@@ -179,5 +184,13 @@ class PlatformSpider(PlatformTimes, scrapy.Spider):
     def _on_idle(self, spider: scrapy.Spider) -> None:
         outcome = self.outcome
         if outcome is not None:
-            raise CloseSpider(outcome.reason if isinstance(outcome, Outcome) else outcome)
+            raise CloseSpider(_reason(outcome))
         # Else Scrapy says "finished", or "start_error" when the first requests could not be made.
+
+
+def _reason(outcome: Outcome | CloseReason) -> CloseReason:
+    return outcome.reason if isinstance(outcome, Outcome) else outcome
+
+
+def _is_of_listing(outcome: Outcome | CloseReason) -> bool:
+    return _reason(outcome) in (CloseReason.UP_TO_DATE, CloseReason.INCOMPLETE)

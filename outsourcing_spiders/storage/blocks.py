@@ -1,4 +1,4 @@
-"""What platforms refuse us at present, so that the next crawl does not insist."""
+"""What platforms refuse us at present, or want a long rest, so that the next crawl does not insist."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PAUSES: dict[CloseReason, tuple[timedelta, timedelta]] = {
     CloseReason.BLOCKED: (timedelta(hours=1), timedelta(hours=24)),
     CloseReason.RATE_LIMITED: (timedelta(minutes=5), timedelta(hours=6)),
 }
-"""How long crawls leave a platform alone after the first such end, doubled each time, and at most."""
+"""How long crawls leave a platform alone after the first such refusal, doubled each time, and at most."""
 
 
 class Block(NamedTuple):
-    """A platform that refuses us; times are aware UTC."""
+    """A platform that is left alone; times are aware UTC."""
 
     reason: CloseReason
     message: str
@@ -63,7 +63,7 @@ async def current_block(connection: AsyncConnection, spider: str, host: str) -> 
 async def remember_block(
     connection: AsyncConnection, spider: str, host: str, *, reason: CloseReason, message: str, asked: datetime | None
 ) -> Block:
-    """Note that a crawl of `host` ended for `reason`, one of `PAUSES`; `asked`: when it lets us in again."""
+    """Note that a crawl of `host` met `reason`, one of `PAUSES`; `asked` (aware): when it lets us in again."""
     first, most = PAUSES[reason]
     values = {
         "spider": spider,

@@ -45,6 +45,14 @@ _ALIVE = text(
     f"SELECT DISTINCT spider FROM crawl_runs WHERE finished_at IS NULL AND {_IS_ALIVE} ORDER BY spider"  # noqa: S608
 )
 
+# No crawl takes a week: those of the time before need not be looked at, every few seconds.
+_COUNT = text(
+    f"""
+SELECT count(*) FROM crawl_runs
+WHERE spider = :spider AND started_at > now() - interval '7 days' AND finished_at IS NULL AND {_IS_ALIVE}
+"""  # noqa: S608 - a constant
+)
+
 
 class RunLease:
     """The proof that one run is alive, on a connection of `engine` that does nothing else.
@@ -128,6 +136,11 @@ async def mark_killed(connection: AsyncConnection) -> list[int]:
 async def running_spiders(connection: AsyncConnection) -> list[str]:
     """Return the names of the spiders that crawl into this database now, on whatever machine."""
     return list((await connection.execute(_ALIVE)).scalars())
+
+
+async def count_running(connection: AsyncConnection, spider: str) -> int:
+    """Return how many crawls of `spider` store into this database now, on whatever machine."""
+    return int((await connection.execute(_COUNT, {"spider": spider})).scalar_one())
 
 
 async def _driver(connection: AsyncConnection) -> Any:

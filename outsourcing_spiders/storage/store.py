@@ -23,7 +23,7 @@ from outsourcing_spiders.storage.pages import Scrub, keep_page
 from outsourcing_spiders.storage.rejections import insert_rejections, rejection_line
 from outsourcing_spiders.storage.replay import replay
 from outsourcing_spiders.storage.rows import PreparedRow
-from outsourcing_spiders.storage.run_liveness import RunLease, mark_killed
+from outsourcing_spiders.storage.run_liveness import RunLease, count_running, mark_killed
 from outsourcing_spiders.storage.runs import Anchor, find_anchor, finish_run, known_ids
 from outsourcing_spiders.storage.spool import Spool
 from outsourcing_spiders.storage.text_search import TextIndexer
@@ -146,6 +146,11 @@ class Store:
             logger.warning("The page could not be kept for diagnosis: %s", message(error))
         else:
             logger.info("The page is kept for diagnosis: `scrapy db pages %d` prints it", number)
+
+    async def crawls(self) -> int:
+        """Return how many crawls of this spider store into this database now, this one among them."""
+        async with self._transaction() as connection:
+            return await count_running(connection, self.spider)
 
     async def block(self, host: str) -> Block | None:
         """Return why `host` is to be left alone now, if it is."""

@@ -1,4 +1,7 @@
-"""ETag and Last-Modified of pages whose projects are stored: asked again, such a page may answer "not modified"."""
+"""ETag and Last-Modified of pages whose projects are stored: asked again, such a page may answer "not modified".
+
+Whoever deletes projects of a platform deletes those of its pages, too: triggers see to it.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from _crawls import crawl, runs
 from platforms_standins.freelancer import FreelancerStandIn
 from scrapy.exceptions import CloseSpider
 
-from outsourcing_spiders.middlewares.outcomes import OutcomeMiddleware, end_crawl
+from outsourcing_spiders.middlewares.outcomes import OutcomeMiddleware, close_crawl, end_crawl
 from outsourcing_spiders.outcomes import Blocked, CloseReason, DatabaseUnreachable, Outcome, Unreachable
 from outsourcing_spiders.spiders.freelancer import FreelancerSpider
 
@@ -20,6 +20,9 @@ ONE_SERVER = pytest.mark.parametrize("server", ["embedded_server"], indirect=Tru
 
 
 class _Crawler:
+    crawling = False
+    engine = None
+
     def __init__(self) -> None:
         self.spider = FreelancerSpider()
 
@@ -56,6 +59,15 @@ def test_the_first_outcome_counts(caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level(logging.ERROR), pytest.raises(CloseSpider):
             end_crawl(spider, outcome)
     assert spider.outcome is first
+
+
+async def test_what_counts_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    crawler: Any = _Crawler()
+    crawler.spider.end(CloseReason.UP_TO_DATE)
+    for outcome in (Blocked("after the listing"), Unreachable("later")):
+        close_crawl(crawler, outcome)
+    assert [record.getMessage() for record in caplog.records] == ["after the listing"]
+    assert str(crawler.spider.outcome) == "after the listing"
 
 
 @pytest.mark.parametrize("outcome", Outcome.__subclasses__(), ids=lambda outcome: str(outcome.reason))

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+
 import pytest
-from _hosts import Host, visit
+from _crawls import noting_departures, project_settings
+from _hosts import Host, visit, visitor
+from _ports import kept_port
+from scrapy.crawler import AsyncCrawlerRunner
 
 RULES = "User-agent: *\nDisallow: /private\n\nUser-agent: outsourcing_spiders\nDisallow: /not-for-us\nAllow: /private\n"
 
@@ -32,6 +38,16 @@ async def test_our_own_rules_come_before_those_for_all() -> None:
     assert host.paths == ["/robots.txt", "/private"]
 
 
+async def test_an_address_to_write_to_names_no_program() -> None:
+    ours = {"ROBOTSTXT_OBEY": True, "USER_AGENT": "outsourcing_spiders/0.1 (me@example.com)"}
+    async with Host(robots=(200, "User-agent: example.com\nAllow: /\n\nUser-agent: *\nDisallow: /")) as host:
+        done = await visit(host.page("a"), **ours)
+    assert (done.reason, host.paths) == ("permission_required", ["/robots.txt"])
+    async with Host(robots=(200, "User-agent: example.com\nCrawl-delay: 86400")) as host:
+        done = await visit(host.page("a"), **ours)
+    assert (done.reason, host.paths) == ("finished", ["/robots.txt", "/a"])
+
+
 async def test_a_forbidden_page_beside_a_listing_is_left_out_and_counted() -> None:
     async with Host(robots=(200, RULES)) as host:
         done = await visit(host.page("a"), beside=host.page("not-for-us"), ROBOTSTXT_OBEY=True)
@@ -48,11 +64,14 @@ async def test_a_listing_that_leads_to_a_login_wants_one_whatever_the_file_says_
 
 
 async def test_who_is_permitted_reads_what_is_forbidden_to_all() -> None:
+    times: list[float] = []
     async with Host(robots=(200, RULES + "Crawl-delay: 0.3\n")) as host:
         pages = [host.page("not-for-us/1"), host.page("not-for-us/2")]
-        done = await visit(*pages, ROBOTSTXT_OBEY=True, PERMITTED_PLATFORMS="other, visitor")
+        settings = {"PERMITTED_PLATFORMS": "other, visitor", **noting_departures(times)}
+        done = await visit(*pages, ROBOTSTXT_OBEY=True, **settings)
     assert done.reason == "finished"
-    assert host.gaps[0] > 0.28
+    assert len(host.paths) == len(times) == 3
+    assert min(later - earlier for earlier, later in itertools.pairwise(times[1:])) > 0.28
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 406, 410])
@@ -74,9 +93,8 @@ async def test_a_file_that_cannot_be_read_forbids_everything() -> None:
 
 
 async def test_a_host_that_does_not_answer_is_said_to_be_unreachable() -> None:
-    async with Host() as host:
-        pass
-    done = await visit(host.page("a"), ROBOTSTXT_OBEY=True, RETRY_TIMES=0)
+    with kept_port() as port:
+        done = await visit(f"http://127.0.0.1:{port}/a", ROBOTSTXT_OBEY=True, RETRY_TIMES=0)
     assert done.reason == "unreachable"
     assert "Traceback" not in "".join(done.log)
 
@@ -86,3 +104,23 @@ async def test_a_refused_robots_txt_is_waited_for() -> None:
         done = await visit(host.page("a"), ROBOTSTXT_OBEY=True, RATE_LIMIT_RETRIES=1)
     assert done.reason == "rate_limited"
     assert host.paths == ["/robots.txt"] * 2
+
+
+async def test_a_stop_does_not_wait_until_the_file_may_be_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with Host((429, {"Retry-After": "3600"})) as host:
+        patient = {"RATE_LIMIT_RETRIES": 5, "RATE_LIMIT_LONGEST_WAIT": 7200, "STOP_GRACE": 3600}
+        runner = AsyncCrawlerRunner(project_settings(STORAGE_ENABLED=False, **patient))
+        crawler = runner.create_crawler(visitor(host.page("a")))
+
+        async def stop() -> None:
+            while not any("Waiting" in record.getMessage() for record in caplog.records):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            await crawler.stop_async()
+
+        # Whoever waited for the file, or for the downloads to be given up, would do so for an hour.
+        async with asyncio.timeout(120):
+            await asyncio.gather(runner.crawl(crawler), stop())
+    assert crawler.stats.get_value("finish_reason") == "shutdown"
+    assert crawler.spider.outcome is None
+    assert host.paths == ["/robots.txt"]

@@ -28,6 +28,12 @@ _SAID: list[tuple[dict[str, str], Limits]] = [
     # No allowance is granted by the year: another unit, a date that means never.
     ({"retry-after": "86400000"}, Limits(retry_after=32 * 86400.0)),
     ({"retry-after": "Sun, 22 Nov 2099 12:00:00 GMT"}, Limits(retry_after=32 * 86400.0)),
+    # Two headers of a name are one list; the comma of a date is part of it.
+    ({"retry-after": "30, 30"}, Limits(retry_after=30)),
+    ({"retry-after": "5, 120"}, Limits(retry_after=120)),
+    ({"retry-after": "5, Sun, 22 Nov 2026 12:02:00 GMT, soon"}, Limits(retry_after=120)),
+    ({"retry-after": "Sunday, 22-Nov-26 12:02:00 GMT, Sun, 22 Nov 2026 12:03:00 GMT"}, Limits(retry_after=180)),
+    ({"retry-after": "2026-11-22T12:02:00Z"}, Limits(retry_after=120)),
     # As Freelancer.com's documentation shows it.
     (
         {"ratelimit-limit": "50, 50;window=60, 1000;window=3600", "ratelimit-remaining": "45"},
@@ -54,6 +60,20 @@ _SAID: list[tuple[dict[str, str], Limits]] = [
     ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9" * 40}, Limits(remaining=0)),
     ({"x-rate-limit-remaining": "3", "x-rate-limit-reset": "1"}, Limits(remaining=3, reset=1)),
     ({"x-ratelimit-remaining": "7, 100"}, Limits(remaining=7)),
+    ({"x-ratelimit-remaining": "7;w=60"}, Limits(remaining=7)),
+    ({"x-ratelimit-remaining": "-1", "x-ratelimit-reset": "9"}, Limits(remaining=0, reset=9)),
+    ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "-9"}, Limits(remaining=0)),
+    # Moments and spans, not the number with which they begin.
+    ({"x-ratelimit-reset": "2026-11-22T12:00:02Z"}, Limits(reset=2)),
+    ({"x-ratelimit-reset": "2026-11-22T13:00:02.500+01:00"}, Limits(reset=2.5)),
+    ({"x-ratelimit-reset": "2026-11-22 12:00:02"}, Limits(reset=2)),
+    ({"x-ratelimit-reset": "Sun, 22 Nov 2026 12:00:02 GMT"}, Limits(reset=2)),
+    ({"x-ratelimit-reset": "2027-11-22T12:00:00Z"}, Limits()),
+    ({"x-ratelimit-reset": "2026"}, Limits(reset=2026)),
+    ({"x-ratelimit-reset": "1m30s"}, Limits(reset=90)),
+    ({"x-ratelimit-reset": "2h0m1.5s"}, Limits(reset=7201.5)),
+    ({"x-ratelimit-reset": "250ms"}, Limits(reset=0.25)),
+    ({"x-ratelimit-reset": "1 apple"}, Limits()),
     ({"x-ratelimit-remaining": "unlimited", "x-ratelimit-reset": "never"}, Limits()),
     ({"ratelimit-remaining": "0", "ratelimit-limit": "9;window=999999999999"}, Limits(remaining=0)),
     ({"ratelimit-limit": "0;window=60, 5;window=0, -1;window=3"}, Limits()),

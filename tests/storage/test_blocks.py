@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from _crawls import crawl, fetch, runs
+from _crawls import Crawl, crawl, fetch, on_departure, runs
+from aiohttp import web
 from platforms_standins.freelancer import FreelancerStandIn
+from scrapy import Request
+from spiders._platforms import GURU
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -114,3 +119,120 @@ async def test_a_rate_limit_is_remembered_for_as_long_as_it_was_told(database_ur
     assert (first.reason, second.reason, second.requests) == ("rate_limited", "rate_limited", 0)
     (block,) = await fetch(database_url, "SELECT retry_at - now() AS pause FROM platform_blocks")
     assert is_about(block["pause"], timedelta(hours=2))
+
+
+@ONE_SERVER
+async def test_a_block_after_the_end_of_the_listing_is_told_and_remembered(database_url: str, tmp_path: Path) -> None:
+    async with GURU.plain(10) as site:
+        addresses = [site.row(number).address for number in site.listed_ids()]
+        for address in addresses:
+            site.fail("status", status=404, path=address)
+        assert (await GURU.read(database_url, tmp_path, site)).reason == "finished"
+        site.heal()
+        for address in addresses:
+            site.fail("challenge", path=address)
+        # All of the first page is known: the crawl has caught up before it asks for a project's page.
+        done = await GURU.read(database_url, tmp_path, site)
+    assert (done.reason, done.outcome.reason) == ("blocked", BLOCKED)
+    (told,) = done.errors
+    assert told.endswith(str(done.outcome))
+    (block,) = await fetch(database_url, "SELECT reason, message FROM platform_blocks")
+    assert (block["reason"], block["message"]) == ("blocked", str(done.outcome))
+    run = (await runs(database_url))[-1]
+    assert (run["stats"]["message"], run["whole"]) == (str(done.outcome), None)
+
+
+@ONE_SERVER
+async def test_a_block_is_remembered_by_a_crawl_that_was_told_to_stop(database_url: str, tmp_path: Path) -> None:
+    crawls: list[Crawl] = []
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop(request: Request) -> None:
+        # The page after the first one is under way.
+        if crawls and not stopping:
+            stopping.append(asyncio.create_task(crawls[0].crawler.stop_async()))
+
+    async with FreelancerStandIn(250, odd_rows=False, short_pages=False) as site:
+        site.fail("challenge", after=1)
+        done = await crawl(
+            database_url, tmp_path, base_url=site.base_url, on_answer=lambda _, done: crawls.append(done),
+            settings={**on_departure(stop), "STOP_GRACE": 60.0},
+        )  # fmt: skip
+        await asyncio.gather(*stopping)
+    assert (done.reason, done.outcome.reason) == ("shutdown", BLOCKED)
+    (block,) = await fetch(database_url, "SELECT reason, message FROM platform_blocks")
+    assert (block["reason"], block["message"]) == ("blocked", str(done.outcome))
+
+
+@ONE_SERVER
+@pytest.mark.parametrize(("bound", "is_forgotten"), [({"CLOSESPIDER_ITEMCOUNT": 1}, True), ({}, False)], ids=str)
+async def test_a_block_is_over_when_projects_were_read(
+    bound: dict[str, Any], is_forgotten: bool, database_url: str, tmp_path: Path
+) -> None:
+    async with FreelancerStandIn(20) as site:
+        site.fail("challenge")
+        await crawl(database_url, tmp_path, base_url=site.base_url)
+        site.heal()
+        if not bound:
+            # A crawl that read nothing learnt nothing of it.
+            site.fail("status", status=500)
+        settings = {**bound, "REMEMBER_BLOCKS": False, "RETRY_TIMES": 0}
+        done = await crawl(database_url, tmp_path, base_url=site.base_url, settings=settings)
+    assert done.reason == ("closespider_itemcount" if bound else "unreachable")
+    assert (await fetch(database_url, "SELECT 1 FROM platform_blocks") == []) is is_forgotten
+
+
+# --- what good answers ask for ------------------------------------------------------------------------------------
+
+
+class AskingStandIn(FreelancerStandIn):
+    """Asks for rest in every answer."""
+
+    asks: dict[str, str]
+
+    def _rate_headers(self, request: web.BaseRequest) -> dict[str, str]:
+        return self.asks
+
+
+@ONE_SERVER
+@pytest.mark.parametrize(
+    ("asks", "hours"),
+    [
+        ({"Retry-After": "86400"}, 24.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "7200"}, 2.0),
+        # A crawl waits for that long; the next one is told by its first answer.
+        ({"Retry-After": "600"}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+async def test_a_long_rest_that_a_good_answer_asks_for_is_kept_by_the_next_crawl(
+    asks: dict[str, str], hours: float | None, database_url: str, tmp_path: Path
+) -> None:
+    noted_now = "SELECT reason, times, retry_at - blocked_since AS pause FROM platform_blocks"
+    async with AskingStandIn(20) as site:
+        site.asks = asks
+        first = await crawl(database_url, tmp_path, base_url=site.base_url)
+        blocks = await fetch(database_url, noted_now)
+        second = await crawl(database_url, tmp_path, base_url=site.base_url)
+        # Who insists is let in, and asked anew.
+        third = await crawl(database_url, tmp_path, base_url=site.base_url, settings={"REMEMBER_BLOCKS": False})
+        blocks += await fetch(database_url, noted_now)
+    assert (first.reason, first.requests, third.reason) == ("finished", 1, "up_to_date")
+    if hours is None:
+        assert (blocks, second.reason) == ([], "up_to_date")
+        return
+    assert (second.reason, second.requests) == ("rate_limited", 0)
+    assert [(block["reason"], block["times"]) for block in blocks] == [("rate_limited", 1)] * 2
+    assert all(is_about(block["pause"], timedelta(hours=hours)) for block in blocks)
+
+
+@ONE_SERVER
+async def test_a_block_lasts_as_long_as_its_answer_asks_for(database_url: str, tmp_path: Path) -> None:
+    async with FreelancerStandIn(20) as site:
+        site.fail("status", status=403, retry_after=172_800)
+        done = await crawl(database_url, tmp_path, base_url=site.base_url)
+    assert done.reason == "blocked"
+    (block,) = await fetch(database_url, "SELECT reason, retry_at - blocked_since AS pause FROM platform_blocks")
+    assert block["reason"] == "blocked"
+    assert is_about(block["pause"], timedelta(days=2))

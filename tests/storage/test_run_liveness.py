@@ -11,7 +11,7 @@ from _projects import ask
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from outsourcing_spiders.storage import run_liveness
-from outsourcing_spiders.storage.run_liveness import RunLease, mark_killed
+from outsourcing_spiders.storage.run_liveness import RunLease, count_running, mark_killed
 from outsourcing_spiders.storage.runs import begin_run, finish_run
 
 COUNTS = dict.fromkeys(("items_scraped", "written", "unchanged", "merged", "rejected", "spooled", "requests"), 0)
@@ -80,6 +80,18 @@ async def test_several_runs_are_told_apart(engine: AsyncEngine) -> None:
     rows = await ask(engine, "SELECT id, reason FROM crawl_runs ORDER BY id")
     assert [tuple(row) for row in rows] == [(dead, "killed"), (alive, None), (done, "finished")]
     await second.release()
+
+
+async def test_the_runs_of_one_spider_that_are_alive_are_counted(engine: AsyncEngine) -> None:
+    leases = [RunLease(engine) for _ in range(3)]
+    for lease, spider in zip(leases, ("alpha", "alpha", "beta"), strict=True):
+        await lease.begin(spider, "{}")
+    async with engine.begin() as connection:
+        await begin_run(connection, "alpha", "{}")  # and its process is gone
+        assert await count_running(connection, "alpha") == 2
+        assert await count_running(connection, "gamma") == 0
+    for lease in leases:
+        await lease.release()
 
 
 async def test_the_true_end_is_written_over_a_supposed_one(engine: AsyncEngine) -> None:
