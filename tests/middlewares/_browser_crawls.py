@@ -60,8 +60,8 @@ class RenderedSpider(Spider):
     outcome: Any = None
 
     def end(self, outcome: Any) -> None:
-        """Take what ends the crawl, as every spider of the project does."""
-        self.outcome = outcome
+        """Take what ends the crawl first, as every spider of the project does."""
+        self.outcome = self.outcome or outcome
 
     async def start(self) -> AsyncIterator[Any]:
         """Yield the requests."""
