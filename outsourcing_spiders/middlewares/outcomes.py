@@ -72,10 +72,12 @@ def refuse(crawler: Crawler, outcome: Outcome) -> NoReturn:
 def close_crawl(crawler: Crawler, outcome: Outcome) -> None:
     """Ask the engine to end the crawl for `outcome`, with one line in the log if it is the one that counts."""
     spider: Any = crawler.spider
+    before = getattr(spider, "outcome", None)
     if hasattr(spider, "end"):
         spider.end(outcome)
-    # Without an `outcome` it is no spider of this project, such as that of `scrapy shell`.
-    if getattr(spider, "outcome", outcome) is outcome:
+    # Without an `outcome` it is no spider of this project, such as that of `scrapy shell`. Several requests may meet one
+    # and the same, such as a browser that is missing.
+    if before is not outcome and getattr(spider, "outcome", outcome) is outcome:
         logger.error("%s", outcome)
     closing = asyncio.ensure_future(_close(crawler, outcome))
     _closing.add(closing)
