@@ -75,8 +75,8 @@ def close_crawl(crawler: Crawler, outcome: Outcome) -> None:
     before = getattr(spider, "outcome", None)
     if hasattr(spider, "end"):
         spider.end(outcome)
-    # Without an `outcome` it is no spider of this project, such as that of `scrapy shell`. Several requests may meet one
-    # and the same, such as a browser that is missing.
+    # Without an `outcome` it is no spider of this project, such as that of `scrapy shell`. Several requests may meet
+    # one and the same, such as a browser that is missing.
     if before is not outcome and getattr(spider, "outcome", outcome) is outcome:
         logger.error("%s", outcome)
     closing = asyncio.ensure_future(_close(crawler, outcome))
