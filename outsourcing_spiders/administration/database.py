@@ -227,7 +227,7 @@ class _Work:
 
 def _out(sentence: str) -> None:
     with explained_output("standard output"):
-        sys.stdout.write(printable(f"{sentence}\n"))
+        sys.stdout.write(f"{sentence}\n")
         sys.stdout.flush()
 
 

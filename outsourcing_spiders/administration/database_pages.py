@@ -7,6 +7,7 @@ from datetime import UTC
 
 from rich import filesize
 
+from outsourcing_spiders.parsing.text import printable
 from outsourcing_spiders.storage.pages import KeptPage
 
 
@@ -21,4 +22,6 @@ def described(page: KeptPage) -> str:
     """Return what is known of a page besides its body, in one line."""
     kept_at = f"{page.kept_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     size = filesize.decimal(page.body_size)
-    return f"{kept_at}  {page.spider}  {page.reason}  {page.status}  {size}  {page.url}  ({page.finding})"
+    told = f"{kept_at}  {page.spider}  {page.reason}  {page.status}  {size}  {page.url}  ({page.finding})"
+    # Both come from the platform.
+    return printable(told)

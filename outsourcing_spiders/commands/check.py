@@ -144,7 +144,7 @@ class Command(check.Command):
             if finding.said:
                 lines += [f"  {finding.fixture}", *(f"    {line}" for line in finding.said)]
         sys.stdout.write(shown("\n".join(lines) + "\n"))
-        if findings and not any(finding.items for finding in findings):
+        if findings and not any(finding.said or finding.items for finding in findings):
             # Answers that end a crawl may all be as saved, and the spider read nothing.
             failed += self._failed(spidercls.name, "parse", "no saved answer gives an item", result)
         sys.stdout.flush()

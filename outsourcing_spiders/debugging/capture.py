@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,10 @@ def _scrubbed(
 def _terms(spidercls: type[ListingSpider[Any]], settings: Settings, meta: fixtures.Meta, body: bytes) -> list[str]:
     """Say until when the platform's terms let the answer be kept, where they do say."""
     until = make_spider(spidercls, settings, meta).expires_at(fixtures.answer(meta, body))
-    return [f"its terms let copies be kept until {until:%Y-%m-%d %H:%M} UTC: delete it by then"] if until else []
+    if until is None:
+        return []
+    then = "that is over: delete it" if until <= datetime.now(UTC) else "delete it by then"
+    return [f"its terms let copies be kept until {until:%Y-%m-%d %H:%M} UTC: {then}"]
 
 
 def _say(lines: list[str]) -> None:

@@ -93,7 +93,8 @@ class PromptStop:
         """Make the extension."""
         extension = cls(crawler)
         crawler.signals.connect(extension._on_opened, signal=signals.spider_opened)
-        crawler.signals.connect(extension._on_closed, signal=signals.spider_closed)
+        # Not when the spider is closed: what is then stored of the run is to be bounded, too.
+        crawler.signals.connect(extension._on_stopped, signal=signals.engine_stopped)
         return extension
 
     def _on_opened(self) -> None:
@@ -117,7 +118,7 @@ class PromptStop:
         if isinstance(downloader, StoppableDownloader) and (count := downloader.give_up()):
             logger.info("Gave up %d downloads that did not end in %.1f s", count, self._grace * _FOR_DOWNLOADS)
 
-    def _on_closed(self) -> None:
+    def _on_stopped(self) -> None:
         if self._look is not None and self._look.running:
             self._look.stop()
         if self._call is not None:

@@ -71,8 +71,8 @@ class HostPace:
 
     def rest(self, now: float) -> float:
         """Return for how many seconds from now the host wants to be left alone, by what its answers said."""
-        limits = self._limits.items()
-        told = (limit.free_at(self.crawls) for window, limit in limits if window not in self._documented)
+        # That is what it grants all of us: a share is our own affair.
+        told = (limit.free_at() for window, limit in self._limits.items() if window not in self._documented)
         return max(self._held_until, *told, now) - now
 
     def why(self, now: float) -> str:

@@ -23,8 +23,8 @@ _IN_THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 def at(row: Mapping[str, Any] | None, *keys: str) -> Any:
     """Return what `keys` lead to, one inside another; ``None`` where one of them is missing, or nothing is on the way.
 
-    Nothing is null or empty, ``[]`` too: programs in PHP write an object without members so. Raises `AttributeError`
-    where something else on the way is no object.
+    Nothing is null, false, 0 or empty, ``[]`` too: programs in PHP write an object without members so. Raises
+    `AttributeError` where something else on the way is no object.
     """
     value: Any = row
     for key in keys:

@@ -18,9 +18,7 @@ _BROKEN_VALUE = re.compile(r"\s*(?:t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?|[-+.\deE]
 _TAIL = 16 * 1024
 """Bytes in which a page ends, comments and scripts after it included."""
 # In a script or a text, where it ends nothing, other things follow it.
-_AFTER_END = re.compile(rb"\s*>(?:\s|</body\s*>|<!--.*?-->|<(script|style|noscript)\b.*?</\1\s*>)*+", re.DOTALL)
-# Some servers print a word after the end.
-_LAST_WORD = re.compile(rb"(</html\s*>)[^<>]*\Z", re.IGNORECASE)
+_AFTER_END = re.compile(rb"\s*>(?:\s|</body\s*>|<!--.*?-->|<(script|style|noscript)\b.*?</\1\s*>)*+", re.DOTALL | re.I)
 _MAY_STAY_OPEN = frozenset(
     ("html", "body", "p", "li", "dt", "dd", "option", "optgroup", "caption", "colgroup", "thead", "tbody", "tfoot",
      "tr", "th", "td", "rb", "rp", "rt", "rtc")
@@ -68,7 +66,11 @@ def breaks_off(page: bytes) -> bool:
     page = page.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe").rstrip()
     if len(page) > _LARGEST:
         return True
-    page = _LAST_WORD.sub(rb"\1", page)
+    end = page.lower().rfind(b"</html")
+    after = _AFTER_END.match(page, end + len(b"</html")) if end >= 0 else None
+    if after and not set(page[after.end() :]) & set(b"<>"):
+        # Some servers print a word after the end.
+        page = page[: after.end()].rstrip()
     if not page.endswith(b">"):
         return True
     # What would come next stands inside of all that is open; in a script or a tag it would be no element.

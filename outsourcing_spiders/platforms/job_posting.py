@@ -62,8 +62,10 @@ class JobPostingSpider(DetailPagesSpider):
         if len(postings) == 1:
             return postings[0]
         with_number = (posting for posting in postings if number_of(posting) == item.external_id)
-        with_title = (posting for posting in postings if title_of(posting) == " ".join(item.title.split()))
-        return next(chain(with_number, with_title), {})
+        with_title = [posting for posting in postings if title_of(posting) == " ".join(item.title.split())]
+        without_number = (posting for posting in with_title if not number_of(posting))
+        # One with another number may be another project of that title; what the page shows is this one's.
+        return next(chain(with_number, without_number, () if self.shown(response) else with_title), {})
 
     def locked_parts(self, response: TextResponse) -> tuple[str, ...]:
         """Return the names of what the page says that only members see; what a script writes is no part of that."""

@@ -35,7 +35,7 @@ def workload(told: str | None) -> str | None:
 
 def duration(told: str | None) -> str | None:
     """Return the label that the API has for its ``ONGOING``, which now and then comes without it."""
-    return _DURATIONS.get(told or "", told)
+    return _DURATIONS.get(told, told) if isinstance(told, str) else None
 
 
 def skills(told: list[Any] | None) -> list[str]:

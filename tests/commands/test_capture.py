@@ -7,8 +7,8 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -258,13 +258,16 @@ def test_an_api_of_korea_keeps_no_people(capture: Scrapy, tmp_path: Path, saved:
 
 
 def test_what_terms_say_of_copies_is_told(capture: Scrapy, tmp_path: Path) -> None:
-    for end in (".json", ".meta.json"):
-        shutil.copy(FIXTURES / "upwork" / f"api{end}", tmp_path)
-    ended = capture("upwork", str(tmp_path / "api.json"))
-    assert ended.returncode == 0, ended.stderr
-    came = parsedate_to_datetime(meta(tmp_path, "api")["headers"]["Date"])
-    until = f"{came + timedelta(hours=24):%Y-%m-%d %H:%M} UTC"
-    assert f"  note      its terms let copies be kept until {until}: delete it by then\n" in ended.stdout
+    shutil.copy(FIXTURES / "upwork" / "api.json", tmp_path)
+    saved_meta = json.loads((FIXTURES / "upwork" / "api.meta.json").read_text())
+    now = datetime.now(UTC).replace(microsecond=0)
+    for age, then in ((timedelta(), "delete it by then"), (timedelta(days=2), "that is over: delete it")):
+        saved_meta["headers"]["Date"] = format_datetime(now - age, usegmt=True)
+        (tmp_path / "api.meta.json").write_text(json.dumps(saved_meta))
+        ended = capture("upwork", str(tmp_path / "api.json"), "--force")
+        assert ended.returncode == 0, ended.stderr
+        until = f"{now - age + timedelta(hours=24):%Y-%m-%d %H:%M} UTC"
+        assert f"  note      its terms let copies be kept until {until}: {then}\n" in ended.stdout
 
 
 def test_a_page_of_another_shape_is_told(capture: Scrapy, tmp_path: Path, saved: Path) -> None:

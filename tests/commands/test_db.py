@@ -149,6 +149,9 @@ def test_status_of_a_database_in_use(data_folder: Path, filled: str) -> None:  #
     assert "Texts waiting to be indexed for search: 3" in lines
     assert "Items rejected in the last 24 hours: 1" in lines
     assert not any("\x1b" in line for line in lines)
+    coloured = scrapy_db(data_folder, "status", DATABASE_URL=filled, FORCE_COLOR="1").stdout
+    assert "\x1b[1m" in coloured
+    assert "\\x1b" not in coloured
     psql = next(line.partition(": ")[2] for line in lines if line.startswith("  or: "))
     assert shlex.split(psql)[0] == "psql"
     assert shlex.split(psql)[1].startswith("postgresql://postgres@")

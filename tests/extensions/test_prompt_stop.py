@@ -14,11 +14,12 @@ from typing import Any
 
 import asyncpg
 import pytest
-from _crawls import fetch, runs, stored_ids
+from _crawls import Crawl, crawl, fetch, runs, stored_ids
 from _stopwatch import Stopwatch
 from conftest import REPOSITORY, oldest_postgres, scrapy_environment
 from platforms_standins.freelancer import FreelancerStandIn
 
+from outsourcing_spiders.extensions import prompt_stop
 from outsourcing_spiders.storage.embedded import EmbeddedPostgres
 from outsourcing_spiders.storage.engine import normalize_url
 
@@ -210,6 +211,30 @@ async def test_one_signal_ends_a_crawl_whose_tables_are_locked(
     assert not spooled(tmp_path)
     first, _ = await runs(database_url)
     assert (first["reason"], first["finished_at"], first["whole"]) == ("killed", None, None)
+
+
+@ONE_SERVER
+async def test_a_stop_that_comes_to_its_end_before_it_is_seen_is_bounded_too(
+    site: FreelancerStandIn, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompt_stop, "_LOOK_INTERVAL", 1.0)
+    site.heal()
+    locking = await asyncpg.connect(normalize_url(database_url))
+    stopping: list[asyncio.Future[None]] = []
+
+    async def lock_and_stop(done: Crawl) -> None:
+        await locking.execute("BEGIN; LOCK TABLE crawl_runs IN ACCESS EXCLUSIVE MODE")
+        await done.crawler.stop_async()
+
+    def on_item(number: int, done: Crawl) -> None:
+        if number == 5:
+            stopping.append(asyncio.ensure_future(lock_and_stop(done)))
+
+    async with asyncio.timeout(120):
+        done = await crawl(database_url, tmp_path, base_url=site.base_url, on_item=on_item)
+        await asyncio.gather(*stopping)
+    assert done.reason == "shutdown"
+    await locking.close()
 
 
 @OLDEST_SERVER

@@ -204,6 +204,15 @@ def test_crawls_that_share_a_pace_keep_it_together() -> None:
     assert pace.send_at() == 80
 
 
+def test_a_share_that_is_used_up_is_no_rest_that_the_host_wants() -> None:
+    pace = HostPace()
+    pace.note_answer(Limits(windows=((10, 3_600.0),)), 0)
+    for now in range(6):
+        pace.note_sent(now)
+    pace.crawls = 2
+    assert (pace.rest(6), pace.send_at()) == (0, 3_601)
+
+
 # --- the setting --------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,8 @@ WHOLE = [
     # Elements and words after the end, whatever stood open before it; two pages in one.
     "<!DOCTYPE html><html><body><div>One</body></html><img src=a><div></div>",
     "<!DOCTYPE html><html><body><div>One</body></HTML>\n3 ms",
+    "<!DOCTYPE html><html><body><div>One</body></html><!-- cached -->\n3 ms",
+    "<!DOCTYPE html><html><body><div>One</body></html><SCRIPT>late()</SCRIPT>OK",
     "<!DOCTYPE html><html><body><div>One</html><!-- as </html> says -->",
     "<!DOCTYPE html><html><body>One</body></html><html><body>Two</body>",
 ]

@@ -188,6 +188,7 @@ def test_of_several_postings_the_projects_own_is_read() -> None:
     # The number tells more than the title, which two projects may share.
     namesake = {"@type": "JobPosting", "title": "T", "identifier": {"value": "2"}, "description": "Not this"}
     assert read([namesake, TEXT | {"identifier": {"value": "1"}}]).description == "One\n\nTwo & three"
+    assert read([namesake, others[0]], "<pre>Its own</pre>", ShownElse).description == "Its own"
     # One alone is taken as it is: titles are edited, and numbers may be the client's.
     assert read(TEXT | {"title": "Renamed", "identifier": {"value": "C-7"}}).description == "One\n\nTwo & three"
 

@@ -441,6 +441,7 @@ def test_what_the_api_hides_is_unknown() -> None:
         ("ONGOING", None, "More than 6 months"),
         ("ONGOING", "As long as it takes", "As long as it takes"),
         ("DECADE", None, "DECADE"),
+        (["ONGOING"], None, None),
         (None, None, None),
     ],
 )
