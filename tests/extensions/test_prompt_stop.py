@@ -230,10 +230,13 @@ async def test_a_stop_that_comes_to_its_end_before_it_is_seen_is_bounded_too(
         if number == 5:
             stopping.append(asyncio.ensure_future(lock_and_stop(done)))
 
-    async with asyncio.timeout(120):
-        done = await crawl(database_url, tmp_path, base_url=site.base_url, on_item=on_item)
-        await asyncio.gather(*stopping)
+    # Else a crawl that waits for ever would do so here.
+    release = asyncio.get_running_loop().call_later(60, locking.terminate)
+    done = await crawl(database_url, tmp_path, base_url=site.base_url, on_item=on_item)
+    await asyncio.gather(*stopping)
+    assert not locking.is_closed()
     assert done.reason == "shutdown"
+    release.cancel()
     await locking.close()
 
 
